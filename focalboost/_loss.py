@@ -1,0 +1,315 @@
+"""What the three losses share: immutability, the calls, the resolved numbers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from focalboost import _interop, _validation
+from focalboost._elementary import TINY
+from focalboost._labels import PackedLabels
+
+if TYPE_CHECKING:
+    from xgboost.callback import TrainingCallback
+
+Array = NDArray[Any]
+Hessian = Literal["guarded", "exact", "reweighted"]
+Device = Literal["auto", "cpu"]
+
+# Lowest and highest excess of the exact over the reweighted Hessian, and the floor of the sum. The floor is
+# the smallest normal float32: strictly positive, and below any true value that float32 can hold.
+BOUNDS = {
+    "guarded": np.array([0.0, np.inf, TINY], np.float32),
+    "exact": np.array([-np.inf, np.inf, -np.inf], np.float32),
+    "reweighted": np.array([0.0, 0.0, TINY], np.float32),
+}
+GAMMA_HEAD_BITS = np.int32(-0x1000)  # keeps 12 significant bits
+
+
+def kernel_table(gamma: Array, alpha: Array) -> Array:
+    """float32 rows (gamma, head, rest, alpha) as the kernels read them; see `_pointwise.fast_terms`."""
+    table = np.empty((*gamma.shape, 4), np.float32)
+    table[..., 0] = gamma
+    table[..., 1] = (table[..., 0].view(np.int32) & GAMMA_HEAD_BITS).view(np.float32)
+    table[..., 2] = gamma - table[..., 1]
+    table[..., 3] = alpha
+    return table
+
+
+@dataclass(frozen=True, repr=False)
+class FocalLoss(ABC):
+    """Base of the losses: an immutable value with the methods that boosters and users call."""
+
+    objective: ClassVar[str]
+    """The built-in objective whose transform XGBoost applies to the margins."""
+
+    gamma: Any = 2.0
+    alpha: Any = None
+    hessian: Hessian = field(default="guarded", kw_only=True)
+    device: Device = field(default="auto", kw_only=True)
+    n_jobs: int | None = field(default=None, kw_only=True)
+    scale: Any = field(default=1.0, init=False)
+    intercept: Any = field(default=None, init=False)
+
+    # ------------------------------------------------------------------ parameters
+    def __post_init__(self) -> None:
+        _validation.check_choice("hessian", self.hessian, _validation.HESSIANS)
+        _validation.check_device(self.device)
+        self._set(gamma=self._check_gamma(), alpha=self._check_alpha())
+        self._set(n_jobs=_validation.check_n_jobs(self.n_jobs))
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _check_gamma(self) -> Any:
+        return _validation.check_gamma(self.gamma)
+
+    @abstractmethod
+    def _check_alpha(self) -> Any: ...
+
+    def _numeric_alpha(self) -> Any:
+        if self.alpha == _validation.BALANCED:
+            raise ValueError(
+                "alpha == 'balanced' needs the labels: use loss.for_labels(y), which returns a loss with "
+                "the class weights as numbers."
+            )
+        return self.alpha
+
+    def _resolved(self, *, alpha: Any, intercept: Any, scale: Any, **sizes: Any) -> Self:
+        loss = replace(self, alpha=alpha, **sizes)
+        loss._set(intercept=intercept, scale=scale)
+        return loss
+
+    # ------------------------------------------------------------------ immutable value
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __sklearn_clone__(self) -> Self:
+        return self
+
+    def __repr__(self) -> str:
+        parts = [f"gamma={self.gamma!r}", f"alpha={self.alpha!r}"]
+        for item in fields(self)[2:]:
+            value = getattr(self, item.name)
+            if item.init and value != item.default:
+                parts.append(f"{item.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    # ------------------------------------------------------------------ public methods
+    @abstractmethod
+    def for_labels(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """A new loss in which all that depends on the labels is a number.
+
+        `alpha` ("balanced" resolved), `intercept` (the margin of the best constant), `base_score` (what
+        XGBoost's params take) and `scale` (which makes the mean Hessian at the intercept that of log loss at
+        the class frequencies, so that min_child_weight, reg_lambda and the like keep their meaning).
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels as the booster gets them: 0 and 1 or shares between (binary, multi-label), 0, 1, ..., K - 1
+            (multi-class).
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights >= 0.
+
+        Returns
+        -------
+        a loss of the same class
+
+        Raises
+        ------
+        ValueError
+            If a label is not valid, a class does not occur, or a weight is negative or not finite.
+        """
+
+    def loss(
+        self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Array:
+        """Focal loss of each row, `scale * weight * alpha_t (1 - p_t)^gamma (-log p_t)`, in float64.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels.
+        raw_prediction : array-like of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Margins, any finite numbers.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights >= 0.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or (n_samples, n_labels), float64
+            Relative error at most 1e-12.
+
+        Raises
+        ------
+        ValueError
+            If a shape, label, margin or weight is not valid.
+        """
+        y, raw, weight = self._check_arrays(y_true, raw_prediction, sample_weight)
+        values = self._loss_values(y, raw)
+        if weight is not None:
+            _validation.raise_for_bad_weight(weight)
+            values *= weight if values.ndim == 1 else weight[:, None]
+        return values
+
+    def gradient_hessian(
+        self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> tuple[Array, Array]:
+        """First and second derivative of `loss` by the margin (for softmax: the diagonal).
+
+        Parameters
+        ----------
+        y_true, raw_prediction, sample_weight
+            As for `loss`.
+
+        Returns
+        -------
+        gradient, hessian : ndarray of the shape of `raw_prediction`, float32
+            The Hessian is the one that `hessian` names: "exact"; "reweighted", the focal weight times
+            cross-entropy's; or "guarded", the larger of the two, which is always positive.
+
+        Raises
+        ------
+        ValueError
+            If a shape, label, margin or weight is not valid.
+        """
+        y, raw, weight = self._check_arrays(y_true, raw_prediction, sample_weight)
+        return self._derivatives(y, raw, weight, factor=1.0, order="C")
+
+    @abstractmethod
+    def posterior(self, raw_prediction: ArrayLike) -> Array:
+        """True class probabilities: the closed form of `focalboost.calibration`.
+
+        Parameters
+        ----------
+        raw_prediction : array-like of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Margins.
+
+        Returns
+        -------
+        ndarray of the same shape, float64
+            Binary: probability of class 1.
+        """
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Array, Array]:
+        """Gradient and Hessian in the convention of whichever booster is calling.
+
+        XGBoost and LightGBM call `(margins, data set)`, their scikit-learn wrappers
+        `(y_true, y_pred[, sample_weight])`.
+        """
+        call = _interop.read_call(y_true, y_pred, sample_weight)
+        _interop.check_parameters(call.library)
+        raw = self._complete_shard(call.raw_prediction)
+        y, raw, weight = self._check_arrays(self._labels_of(call, raw), raw, call.sample_weight)
+        return self._derivatives(
+            y,
+            raw,
+            weight,
+            factor=self._house_factor(call.library, raw.shape[-1]),
+            order="F" if call.library == "lightgbm" else "C",
+        )
+
+    def metric(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Mean focal loss relative to the start, for early stopping: 1 at the start, smaller is better.
+
+        `custom_metric=loss.metric` in `xgb.train`, `feval=loss.metric` in `lgb.train`, `eval_metric=` of the
+        scikit-learn wrappers. The mean of `loss` is divided by the mean of the loss of the constant that
+        training starts from (`intercept`, or margin 0) on the same rows, because XGBoost keeps six decimals.
+
+        Returns
+        -------
+        ("focal_loss", value) for XGBoost, ("focal_loss", value, False) for LightGBM, value for
+        XGBoost's scikit-learn wrapper
+        """
+        call = _interop.read_call(y_true, y_pred, sample_weight)
+        raw = self._complete_shard(call.raw_prediction)
+        labels = self._labels_of(call, raw)
+        labels = labels.unpack() if isinstance(labels, PackedLabels) else labels
+        y, raw, weight = self._check_arrays(labels, raw, call.sample_weight)
+        value = self._relative_loss(y, raw, weight)
+        if call.library == "lightgbm":
+            return "focal_loss", value, False
+        return ("focal_loss", value) if call.native else value
+
+    def start(self) -> TrainingCallback:
+        """An XGBoost callback that starts training at the best constant, `callbacks=[loss.start()]`.
+
+        Before round 0 it sets `objective` and `base_score`; a continued model keeps its own. It stores the
+        loss in the booster's attributes, which survive save and load (`focalboost.xgboost.stored_loss`).
+        A callback serves one training: make a new one for each.
+
+        Raises
+        ------
+        ValueError
+            If the loss is not resolved by `for_labels`.
+        ImportError
+            If XGBoost is not installed.
+        """
+        self._require_intercept("start()")
+        from focalboost.xgboost import start_callback  # noqa: PLC0415  # XGBoost is an extra
+
+        return start_callback(self)
+
+    @property
+    def base_score(self) -> Any:
+        """`intercept` in the unit that XGBoost's `base_score` has for this task."""
+        self._require_intercept("base_score")
+        return self._base_score()
+
+    def _require_intercept(self, what: str) -> None:
+        if self.intercept is None:
+            raise ValueError(
+                f"{what} needs the labels: use loss.for_labels(y), which returns a loss with intercept, "
+                "base_score and scale as numbers."
+            )
+
+    def _relative_loss(self, y: Array, raw: Array, weight: Array | None) -> float:
+        if raw.shape[0] == 0:
+            # An empty shard: the value at the start, which leaves a mean over workers comparable.
+            return 1.0
+        values = self._loss_values(y, raw)
+        rows = values if values.ndim == 1 else values.mean(axis=1)
+        mean = float(_validation.weighted_mean(rows, weight))
+        return mean / self._start_loss(y, raw, weight)
+
+    # ------------------------------------------------------------------ what a loss defines
+    @abstractmethod
+    def _base_score(self) -> Any: ...
+
+    @abstractmethod
+    def _check_arrays(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any
+    ) -> tuple[Any, Array, Array | None]:
+        """Arrays of the shapes that this loss takes, or an error that names the shape and the cure."""
+
+    def _complete_shard(self, raw: Array) -> Array:
+        """XGBoost hands an empty shard margins of shape (0,), whatever the number of outputs."""
+        return raw
+
+    def _labels_of(self, call: _interop.Call, raw: Array) -> Array | PackedLabels:
+        return call.y_true
+
+    def _house_factor(self, library: _interop.Library, n_outputs: int) -> float:
+        return 1.0
+
+    @abstractmethod
+    def _derivatives(
+        self, y: Any, raw: Array, weight: Array | None, *, factor: float, order: Literal["C", "F"]
+    ) -> tuple[Array, Array]: ...
+
+    @abstractmethod
+    def _loss_values(self, y: Array, raw: Array) -> Array:
+        """Loss per row (and label), not weighted."""
+
+    @abstractmethod
+    def _start_loss(self, y: Array, raw: Array, weight: Array | None) -> float:
+        """Mean loss of the constant that training starts from."""

@@ -1,0 +1,218 @@
+"""Multi-class focal loss: a softmax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from focalboost import _cpu, _interop, _validation
+from focalboost._loss import BOUNDS, FocalLoss, kernel_table
+from focalboost._pointwise import other_hessian, precise_terms, slope_and_excess
+from focalboost.calibration import multiclass_margin, multiclass_posterior
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, repr=False)
+class MulticlassFocalLoss(FocalLoss):
+    """Multi-class focal loss, `-alpha_t (1 - p_t)^gamma_t log(p_t)` with p = softmax(margins).
+
+    Parameters
+    ----------
+    gamma : float or sequence of n_classes floats, default=2.0
+        Focusing parameter >= 0, one for all classes or one per class. 0 is cross-entropy.
+    alpha : None, float, sequence of n_classes floats or "balanced", default=None
+        Class weights > 0; one number weighs all classes alike. "balanced" is n / (n_classes n_class),
+        resolved by `for_labels`.
+    n_classes : int or None, default=None
+        Needed only where an empty shard of a cluster has to know it; `for_labels` sets it.
+    hessian, device, n_jobs
+        As in `BinaryFocalLoss`. The Hessian is the diagonal, which is what boosters use.
+
+    Attributes
+    ----------
+    scale : float
+        As in `BinaryFocalLoss`.
+    intercept, base_score : tuple of n_classes floats
+        Margins of mean zero.
+
+    Notes
+    -----
+    XGBoost doubles the diagonal in its own softmax, LightGBM multiplies it by K / (K - 1). Called by a
+    booster, the loss does what that booster does, so that gamma = 0 trains the built-in model;
+    `gradient_hessian` gives the diagonal itself.
+
+    Examples
+    --------
+    >>> from focalboost import MulticlassFocalLoss
+    >>> loss = MulticlassFocalLoss(gamma=2.0).for_labels([0] * 90 + [1] * 9 + [2])
+    >>> [round(margin, 3) for margin in loss.intercept]
+    [1.302, 0.393, -1.695]
+    """
+
+    n_classes: int | None = field(default=None, kw_only=True)
+
+    objective = "multi:softprob"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set(n_classes=_validation.check_count("n_classes", self.n_classes, 2))
+        for name in ("gamma", "alpha"):
+            value = getattr(self, name)
+            if isinstance(value, tuple):
+                if len(value) < 2:
+                    raise ValueError(f"{name} == {value!r}, must have one entry per class, 2 or more.")
+                _validation.check_length(name, value, self.n_classes or len(value), "class")
+                self._set(n_classes=len(value))
+
+    def _check_alpha(self) -> Any:
+        if _validation.is_named(self.alpha):
+            return self.alpha
+        if not _validation.is_sequence(self.alpha):
+            return _validation.number("alpha", self.alpha, "> 0 and finite", low=0.0, strict=True)
+        return _validation.check_weights(self.alpha)
+
+    def _gammas(self, n_classes: int) -> Array:
+        return np.broadcast_to(np.asarray(self.gamma, float), (n_classes,)).copy()
+
+    def _alphas(self, n_classes: int) -> Array:
+        alpha = self._numeric_alpha()
+        return np.broadcast_to(np.asarray(1.0 if alpha is None else alpha, float), (n_classes,)).copy()
+
+    def _base_score(self) -> tuple[float, ...]:
+        """XGBoost takes the margins themselves for multi:softprob."""
+        intercept: tuple[float, ...] = self.intercept
+        return intercept
+
+    def _complete_shard(self, raw: Array) -> Array:
+        if raw.shape != (0,):
+            return raw
+        if self.n_classes is None:
+            raise ValueError(
+                "n_classes == None, must be a number where a shard has no rows: use "
+                "loss.for_labels(y) or MulticlassFocalLoss(..., n_classes=K)."
+            )
+        return raw.reshape(0, self.n_classes)
+
+    def _house_factor(self, library: _interop.Library, n_outputs: int) -> float:
+        return 2.0 if library == "xgboost" else n_outputs / (n_outputs - 1.0)
+
+    def _check_matrix(self, raw_prediction: Any) -> Array:
+        raw = _validation.numeric("raw_prediction", raw_prediction)
+        if raw.ndim != 2 or raw.shape[1] < 2:
+            raise ValueError(
+                f"raw_prediction has shape {raw.shape}, must be (n_samples, n_classes) with 2 or "
+                "more classes: set num_class in the booster's params, or use BinaryFocalLoss for one margin."
+            )
+        if self.n_classes is not None and raw.shape[1] != self.n_classes:
+            raise ValueError(
+                f"raw_prediction has shape {raw.shape}, must be (n_samples, {self.n_classes}): the loss "
+                f"has {self.n_classes} classes. Set num_class={self.n_classes} in the booster's params."
+            )
+        return raw
+
+    def _check_arrays(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any
+    ) -> tuple[Array, Array, Array | None]:
+        raw = self._check_matrix(raw_prediction)
+        y = _validation.numeric("y_true", y_true)
+        if y.shape == (raw.shape[0], 1):
+            y = y[:, 0]
+        if y.shape != (raw.shape[0],):
+            raise ValueError(
+                f"y_true has shape {y.shape}, must be ({raw.shape[0]},), a class 0, 1, ... per row."
+            )
+        return y, raw, _validation.check_weight_shape(sample_weight, raw.shape[0])
+
+    def _derivatives(
+        self, y: Array, raw: Array, weight: Array | None, *, factor: float, order: Literal["C", "F"]
+    ) -> tuple[Array, Array]:
+        n_classes = raw.shape[1]
+        gradient = np.empty(raw.shape, np.float32, order=order)
+        hessian = np.empty(raw.shape, np.float32, order=order)
+        flags = _cpu.softmax_gradient_hessian(
+            y,
+            raw,
+            weight,
+            table=kernel_table(self._gammas(n_classes), self._alphas(n_classes) * self.scale),
+            bounds=BOUNDS[self.hessian],
+            factor=factor,
+            gradient_out=gradient,
+            hessian_out=hessian,
+            n_jobs=self.n_jobs,
+        )
+        _validation.raise_for_flags(flags, y, raw, weight, _validation.classes(n_classes))
+        return gradient, hessian
+
+    def _loss_values(self, y: Array, raw: Array) -> Array:
+        n_classes = raw.shape[1]
+        values = np.empty(raw.shape[0])
+        flags = _cpu.softmax_loss(
+            y,
+            raw,
+            gamma=self._gammas(n_classes),
+            alpha=self._alphas(n_classes) * self.scale,
+            out=values,
+            n_jobs=self.n_jobs,
+        )
+        _validation.raise_for_flags(flags, y, raw, None, _validation.classes(n_classes))
+        return values
+
+    def _start_loss(self, y: Array, raw: Array, weight: Array | None) -> float:
+        n_classes = raw.shape[1]
+        share = np.bincount(y.astype(np.intp), weight, minlength=n_classes)
+        start = np.zeros(n_classes) if self.intercept is None else np.asarray(self.intercept)
+        values = self._loss_values(np.arange(n_classes), np.tile(start, (n_classes, 1)))
+        return float(np.average(values, weights=share))
+
+    def for_labels(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        labels = _validation.numeric("y", y)
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
+        if labels.ndim != 1 or labels.shape[0] == 0:
+            raise ValueError(f"y has shape {labels.shape}, must be (n_samples,) with at least one row.")
+        weight = _validation.check_weight_shape(sample_weight, labels.shape[0])
+        _validation.check_weight_values(weight)
+        _validation.classes(self.n_classes or 2**31).check(labels)
+        n_classes = self.n_classes or max(2, int(labels.max()) + 1)
+        counts = np.bincount(labels.astype(np.intp), weight, minlength=n_classes)
+        if not counts.all():
+            missing = int(np.flatnonzero(counts == 0)[0])
+            raise ValueError(
+                f"class {missing} of {n_classes} has no rows with weight, must have at least one: the best "
+                "constant of a class that never occurs is infinite. Number the classes that occur from 0."
+            )
+        share = counts / counts.sum()
+        gamma = self._gammas(n_classes)
+        balanced = self.alpha == _validation.BALANCED
+        alpha = 1.0 / (n_classes * share) if balanced else self._alphas(n_classes)
+        intercept = multiclass_margin(share, gamma=gamma, alpha=alpha)
+        return self._resolved(
+            alpha=tuple(alpha.tolist()) if balanced else self.alpha,
+            intercept=tuple(intercept.tolist()),
+            scale=self._hessian_ratio(share, intercept, gamma, alpha),
+            n_classes=n_classes,
+        )
+
+    def _hessian_ratio(self, share: Array, margins: Array, gamma: Array, alpha: Array) -> float:
+        """Mean Hessian of log loss at the class frequencies over that of this loss at its intercept."""
+        lowest, highest, _ = (float(bound) for bound in BOUNDS[self.hessian])
+        mean = 0.0
+        for t, part in enumerate(share):
+            others = np.exp(np.delete(margins, t) - np.delete(margins, t).max())
+            s = float(margins[t] - np.delete(margins, t).max() - np.log(others.sum()))
+            p, q, loss, w = precise_terms(s, gamma[t])
+            slope, excess = slope_and_excess(p, q, loss, w * alpha[t], gamma[t], lowest, highest)
+            pi = others / others.sum()
+            rest = (other_hessian(p, q, slope, excess, a, 1.0 - a) for a in pi.tolist())
+            mean += part * sum(chain([p * slope + excess], rest))
+        return float(np.sum(share * (1.0 - share)) / mean)
+
+    def posterior(self, raw_prediction: ArrayLike) -> Array:
+        raw = self._check_matrix(raw_prediction)
+        n_classes = raw.shape[1]
+        return multiclass_posterior(raw, gamma=self._gammas(n_classes), alpha=self._alphas(n_classes))

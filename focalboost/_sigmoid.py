@@ -1,0 +1,172 @@
+"""Losses that are one sigmoid per output: binary and multi-label."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+
+from focalboost import _cpu, _validation
+from focalboost._labels import PackedLabels
+from focalboost._loss import BOUNDS, FocalLoss, kernel_table
+from focalboost._pointwise import precise_terms, slope_and_excess
+from focalboost.calibration import binary_margin, binary_posterior
+
+Array = NDArray[Any]
+
+
+def class_pair(alpha: Any) -> tuple[float, float]:
+    """Weights of class 0 and class 1 that one entry of `alpha` stands for."""
+    if alpha is None:
+        return 1.0, 1.0
+    if isinstance(alpha, tuple):
+        return alpha[0], alpha[1]
+    return 1.0 - alpha, alpha
+
+
+@dataclass(frozen=True, repr=False)
+class SigmoidLoss(FocalLoss):
+    """Binary and multi-label: arrays are read as (n_samples, n_labels), parameters as (n_labels, 2)."""
+
+    label_smoothing: float = field(default=0.0, kw_only=True)
+
+    objective = "binary:logistic"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rule = "in [0, 1)"
+        smoothing = _validation.number("label_smoothing", self.label_smoothing, rule, low=0.0, strict=False)
+        if smoothing >= 1.0:
+            raise ValueError(f"label_smoothing == {smoothing!r}, must be {rule}.")
+        self._set(label_smoothing=smoothing)
+
+    # ------------------------------------------------------------------ parameters as arrays
+    @abstractmethod
+    def _gamma_pairs(self, n_labels: int) -> Array:
+        """gamma of class 0 and class 1 for each label, shape (n_labels, 2)."""
+
+    @abstractmethod
+    def _alpha_pairs(self, n_labels: int) -> Array:
+        """Class weights of class 0 and class 1 for each label, shape (n_labels, 2)."""
+
+    def _scaled_alpha(self, n_labels: int) -> Array:
+        scale = np.broadcast_to(np.asarray(self.scale, float), (n_labels,))
+        alpha: Array = self._alpha_pairs(n_labels) * scale[:, None]
+        return alpha
+
+    # ------------------------------------------------------------------ calls
+    def _derivatives(
+        self,
+        y: Array | PackedLabels,
+        raw: Array,
+        weight: Array | None,
+        *,
+        factor: float,
+        order: Literal["C", "F"],
+    ) -> tuple[Array, Array]:
+        raw_2d = raw if raw.ndim == 2 else raw[:, None]
+        y_2d = y if isinstance(y, PackedLabels) or y.ndim == 2 else y[:, None]
+        n_labels = raw_2d.shape[1]
+        gradient = np.empty(raw.shape, np.float32, order=order)
+        hessian = np.empty(raw.shape, np.float32, order=order)
+        flags = _cpu.sigmoid_gradient_hessian(
+            y_2d,
+            raw_2d,
+            weight,
+            tables=kernel_table(self._gamma_pairs(n_labels), self._scaled_alpha(n_labels)),
+            bounds=BOUNDS[self.hessian],
+            smoothing=self.label_smoothing,
+            gradient_out=gradient.reshape(raw_2d.shape, order=order),
+            hessian_out=hessian.reshape(raw_2d.shape, order=order),
+            n_jobs=self.n_jobs,
+        )
+        if isinstance(y, PackedLabels):
+            _validation.raise_for_flags(flags, y.packed, raw, weight, y.valid)
+        else:
+            _validation.raise_for_flags(flags, y, raw, weight, _validation.SHARES)
+        return gradient, hessian
+
+    def _loss_values(self, y: Array, raw: Array) -> Array:
+        y_2d, raw_2d = (a if a.ndim == 2 else a[:, None] for a in (y, raw))
+        n_labels = raw_2d.shape[1]
+        values = np.empty(raw.shape)
+        flags = _cpu.sigmoid_loss(
+            y_2d,
+            raw_2d,
+            gamma=self._gamma_pairs(n_labels),
+            alpha=self._scaled_alpha(n_labels),
+            smoothing=self.label_smoothing,
+            out=values.reshape(raw_2d.shape),
+            n_jobs=self.n_jobs,
+        )
+        _validation.raise_for_flags(flags, y, raw, None, _validation.SHARES)
+        return values
+
+    def _start_loss(self, y: Array, raw: Array, weight: Array | None) -> float:
+        """The loss is linear in the label: the mean label says all."""
+        rate = _validation.weighted_mean(y, weight)
+        start = np.broadcast_to(0.0 if self.intercept is None else self.intercept, np.shape(rate))
+        side_0, side_1 = self._loss_values(
+            np.stack([np.zeros_like(start), np.ones_like(start)]), np.stack([start, start])
+        )
+        return float(np.mean((1.0 - rate) * side_0 + rate * side_1))
+
+    # ------------------------------------------------------------------ what labels resolve
+    def _resolve(self, y: Array, weight: Array | None, gamma: Array) -> tuple[Array, Array, Array]:
+        """Class weights (n_labels, 2), intercepts and scales (n_labels,)."""
+        labels = y if y.ndim == 2 else y[:, None]
+        if labels.shape[0] == 0:
+            raise ValueError("y has no rows, must have at least one of each class.")
+        _validation.SHARES.check(y)
+        _validation.check_weight_values(weight)
+        share = _validation.weighted_mean(labels, weight)
+        rates = share + self.label_smoothing * (0.5 - share)
+        for label, rate in enumerate(rates):
+            if not 0.0 < rate < 1.0:
+                column = f"y[:, {label}]" if y.ndim == 2 else "y"
+                raise ValueError(
+                    f"{column} == {rate:g} in all rows with weight, must have both classes: the best "
+                    "constant of one class is infinite. Add rows of the other class, or set "
+                    "label_smoothing > 0."
+                )
+        pairs = np.stack([1.0 - share, share], axis=1)
+        if self.alpha == _validation.BALANCED:
+            if not pairs.all():
+                raise ValueError(
+                    "alpha == 'balanced' needs rows of both classes: a class without rows has no "
+                    "finite weight. Pass numbers."
+                )
+            alpha = 0.5 / pairs
+        else:
+            alpha = self._alpha_pairs(len(share))
+        intercept = binary_margin(rates, gamma=gamma, alpha=alpha)
+        scale = [
+            self._hessian_ratio(rate, margin, gamma_l, alpha_l)
+            for rate, margin, gamma_l, alpha_l in zip(rates, intercept, gamma, alpha, strict=True)
+        ]
+        return alpha, intercept, np.array(scale)
+
+    def _hessian_ratio(self, rate: float, margin: float, gamma: Array, alpha: Array) -> float:
+        """Mean Hessian of log loss at the base rate over that of this loss at its intercept."""
+        lowest, highest, _ = (float(bound) for bound in BOUNDS[self.hessian])
+        mean = 0.0
+        for side, part in ((0, 1.0 - rate), (1, rate)):
+            p, q, loss, w = precise_terms(margin if side else -margin, gamma[side])
+            slope, excess = slope_and_excess(p, q, loss, w * alpha[side], gamma[side], lowest, highest)
+            mean += part * float(p * slope + excess)
+        return rate * (1.0 - rate) / mean
+
+    def _posterior(self, raw: Array) -> Array:
+        n_labels = raw.shape[1] if raw.ndim == 2 else 1
+        gamma, alpha = self._gamma_pairs(n_labels), self._alpha_pairs(n_labels)
+        if raw.ndim != 2:
+            gamma, alpha = gamma[0], alpha[0]
+        return binary_posterior(raw, gamma=gamma, alpha=alpha)
+
+    def _sigmoid(self, margin: ArrayLike) -> Array:
+        """XGBoost takes base_score as the probability that its transform gives the margin."""
+        return np.asarray(expit(np.asarray(margin, float)))

@@ -1,0 +1,122 @@
+"""The posterior against the numeric risk minimiser and mpmath, its inverse by round trip."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize, minimize_scalar
+
+from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
+from focalboost.calibration import (
+    binary_margin,
+    binary_posterior,
+    multiclass_margin,
+    multiclass_posterior,
+)
+
+mp.mp.dps = 50
+
+
+@pytest.mark.parametrize("gamma", [(0.0, 0.0), (0.5, 0.5), (2.0, 2.0), (1.0, 4.0)])
+@pytest.mark.parametrize("alpha", [(1.0, 1.0), (0.3, 2.0)])
+@pytest.mark.parametrize("eta", [0.001, 0.2, 0.7])
+def test_posterior_undoes_the_risk_minimiser(gamma, alpha, eta):
+    loss = BinaryFocalLoss(gamma, alpha)
+
+    def risk(x):
+        zero, one = loss.loss([0, 1], [x, x])
+        return (1 - eta) * zero + eta * one
+
+    best = minimize_scalar(risk, bounds=(-15, 15), options={"xatol": 1e-11}).x
+    assert loss.posterior([best])[0] == pytest.approx(eta, rel=2e-6)
+
+
+def test_multiclass_posterior_undoes_the_risk_minimiser():
+    eta = np.array([0.7, 0.2, 0.1])
+    loss = MulticlassFocalLoss((2.0, 1.0, 3.0), (1.0, 2.0, 0.5))
+
+    def risk(z):
+        return float(eta @ loss.loss([0, 1, 2], np.tile(z, (3, 1))))
+
+    best = minimize(risk, np.zeros(3), tol=1e-14).x
+    np.testing.assert_allclose(loss.posterior([best])[0], eta, atol=1e-6)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 10.0])
+def test_posterior_against_mpmath(gamma):
+    x = np.array([-40.0, -9.3, -1.0, -1e-7, 0, 0.4, 3.3, 12, 36.6])
+    got = BinaryFocalLoss(gamma, (0.4, 3.0)).posterior(x)
+
+    def ratio(s, alpha):
+        p, q = 1 / (1 + mp.exp(-s)), 1 / (1 + mp.exp(s))
+        return p / (alpha * (q**gamma + gamma * p * q ** (mp.mpf(gamma) - 1) * -mp.log(p)))
+
+    for margin, value in zip(x, got, strict=True):
+        one, zero = ratio(mp.mpf(margin), mp.mpf(3)), ratio(-mp.mpf(margin), mp.mpf(0.4))
+        true = one / (one + zero)
+        assert abs(value - true) <= 1e-12 * true
+
+
+def test_two_classes_equal_binary(rng):
+    x = rng.normal(0, 5, 100)
+    two = multiclass_posterior(np.stack([np.zeros(100), x], 1), gamma=(1.0, 3.0), alpha=(0.2, 0.9))
+    np.testing.assert_allclose(two[:, 1], binary_posterior(x, gamma=(1.0, 3.0), alpha=(0.2, 0.9)), rtol=1e-12)
+
+
+positive = st.floats(0.05, 20)
+gammas = st.one_of(st.just(0.0), st.floats(0, 10))
+
+
+@settings(max_examples=150, deadline=None)
+@given(eta=st.floats(1e-9, 1 - 1e-9), gamma=st.tuples(gammas, gammas), alpha=st.tuples(positive, positive))
+def test_binary_round_trip(eta, gamma, alpha):
+    margin = binary_margin(eta, gamma=gamma, alpha=alpha)
+    back = binary_posterior(margin, gamma=gamma, alpha=alpha)
+    assert back == pytest.approx(eta, rel=1e-10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.floats(1e-6, 1), gammas, positive), min_size=2, max_size=12))
+def test_multiclass_round_trip(classes):
+    eta, gamma, alpha = (np.array(column) for column in zip(*classes, strict=True))
+    eta /= eta.sum()
+    margin = multiclass_margin(eta, gamma=gamma, alpha=alpha)
+    np.testing.assert_allclose(multiclass_posterior(margin, gamma=gamma, alpha=alpha), eta, rtol=1e-10)
+
+
+def test_extremes_are_probabilities():
+    x = np.array([-1e30, -3.4e38, -745.0, 0, 745, 1e30, 3.4e38])
+    for gamma in (0.0, 0.3, 2.0, 10.0):
+        p = BinaryFocalLoss(gamma).posterior(x)
+        assert np.isfinite(p).all()
+        assert p[0] == 0
+        assert p[-1] == 1
+        q = MulticlassFocalLoss(gamma).posterior([[1e30, -1e30, 0.0], [-1e30, -1e30, -1e30], [7, 7, 7]])
+        np.testing.assert_allclose(q, [[1, 0, 0], [1 / 3] * 3, [1 / 3] * 3])
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.1, 1.0, 5.0, (0.0, 10.0)])
+def test_posterior_increases_strictly(gamma):
+    p = BinaryFocalLoss(gamma, (3.0, 0.2)).posterior(np.linspace(-12, 1, 3000))
+    assert (np.diff(p) > 0).all()
+
+
+def test_gamma_zero_is_the_prior_shift():
+    """Class weights alone: dividing the odds by alpha_1 / alpha_0."""
+    p = BinaryFocalLoss(0.0, (1.0, 50.0)).posterior([1.3])[0]
+    assert p / (1 - p) == pytest.approx(np.exp(1.3) / 50)
+
+
+def test_multilabel_posterior_is_per_label(rng):
+    raw = rng.normal(0, 3, (50, 2))
+    loss = MultilabelFocalLoss((2.0, 0.5), (0.25, (1.0, 9.0)))
+    got = loss.posterior(raw)
+    np.testing.assert_array_equal(got[:, 0], BinaryFocalLoss(2.0, 0.25).posterior(raw[:, 0]))
+    np.testing.assert_array_equal(got[:, 1], BinaryFocalLoss(0.5, (1.0, 9.0)).posterior(raw[:, 1]))
+
+
+def test_many_classes_do_not_cost_their_square(rng):
+    z = rng.normal(0, 3, (20, 400))
+    p = multiclass_posterior(z, gamma=0.0)
+    np.testing.assert_allclose(p, np.exp(z) / np.exp(z).sum(1, keepdims=True), rtol=1e-12)

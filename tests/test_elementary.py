@@ -1,0 +1,70 @@
+"""The float32 exp and log1p against mpmath, and what the compiler made of the loops around them."""
+
+import llvmlite.binding as llvm
+import mpmath as mp
+import numba
+import numpy as np
+import pytest
+
+from focalboost import _elementary as e
+from focalboost import _kernels
+from focalboost._jit import FAST_MATH
+from focalboost._loss import BOUNDS, kernel_table
+
+
+def error(value, true):
+    return float(abs(mp.mpf(float(value)) - true) / abs(true))
+
+
+def test_exp_negative():
+    for x in np.float32(-np.geomspace(1e-10, 87.3, 400)):
+        assert error(e.exp_negative(x, np.float32(0)), mp.exp(mp.mpf(float(x)))) < 2e-7
+    assert e.exp_negative(np.float32(-3e38), np.float32(0)) == pytest.approx(float(mp.exp(-87.3)), rel=1e-6)
+    assert e.exp_negative(np.float32(0), np.float32(0)) == 1
+
+
+def test_exp_negative_takes_digits_beyond_float32():
+    high, low = np.float32(-17.3), np.float32(3.1e-7)
+    true = mp.exp(mp.mpf(float(high)) + mp.mpf(float(low)))
+    assert error(e.exp_negative(high, low), true) < 2e-7
+
+
+def test_log1p():
+    for x in np.float32(np.geomspace(1e-37, 1, 400)):
+        assert error(e.log1p_unit(x), mp.log1p(mp.mpf(float(x)))) < 2e-7
+    for x in np.float32(np.geomspace(1e-37, 1e4, 400)):
+        assert error(e.log1p_positive(x), mp.log1p(mp.mpf(float(x)))) < 3e-7
+
+
+def test_difference_is_exact_beyond_float32(rng):
+    for a, b in rng.normal(0, 10, (200, 2)).astype(np.float32):
+        high, low = e.difference(a, b)
+        assert float(high) + float(low) == float(a) - float(b)
+    assert e.difference(np.float32(3e38), np.float32(-3e38)) == (np.inf, 0)
+
+
+def test_the_loops_are_vectorised():
+    """A loop that falls back to one row at a time costs ten times as much and nothing else would show it."""
+    n = 64
+    x, y = np.zeros(n, np.float32), np.zeros(n, np.float32)
+    out = np.zeros(n, np.float32), np.zeros(n, np.float32)
+    table = kernel_table(np.array([2.0, 2.0]), np.array([1.0, 1.0]))
+    z = np.zeros((n, 2), np.float32)
+    bounds, one = BOUNDS["guarded"], np.float32(1)
+    calls = {
+        _kernels.sigmoid_hard: (x, y, None, table, bounds, *out),
+        _kernels.sigmoid_soft: (x, y, None, table, bounds, one, *out),
+        _kernels.softmax_hard: (z, y, None, table, bounds, one, z.copy(), z.copy()),
+    }
+
+    features = llvm.get_host_cpu_features()
+    if not features.get("avx2"):
+        pytest.skip("the register names below are those of AVX2")
+    for kernel, arguments in calls.items():
+        # Numba does not show the machine code of a kernel that came from its cache: compile it anew.
+        fresh = numba.njit(error_model="numpy", fastmath=FAST_MATH, nogil=True)(kernel.py_func)
+        fresh(*arguments)
+        for assembly in fresh.inspect_asm().values():
+            wide = [line for line in assembly.splitlines() if "ymm" in line or "zmm" in line]
+            packed = [line for line in wide if "mulps" in line or "fmadd" in line]
+            assert len(packed) > 20
