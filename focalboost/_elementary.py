@@ -21,10 +21,14 @@ LN_2_HIGH = np.float32(0.693145751953125)
 LN_2_LOW = np.float32(1.428606820309417e-06)
 # Adding 1.5 * 2**23 rounds to the nearest integer and leaves that integer in the low bits.
 ROUNDER = np.float32(12582912.0)
-# exp(-87.3) is still a normal float32; the normal range ends at 1.18e-38 = exp(-87.34).
-LARGEST_EXPONENT = np.float32(87.3)
-SMALLEST_POWER = np.float32(-126.0)
+# Where exponentials stop to matter: e^-200 is 1e-49 of float32's smallest number, whatever multiplies it.
+LARGEST_EXPONENT = np.float32(200.0)
+SMALLEST_POWER = np.float32(-126.0)  # of the normal float32
 TINY = np.float32(np.finfo(np.float32).tiny)
+# Small numbers are carried times 2^24: a class weight of up to 2^24 brings a number below float32's normal
+# range back into it, and it is to be exact there.
+HEADROOM = np.float32(24.0)
+HEADROOM_FACTOR = np.float32(2.0**24)
 HUGE = np.float32(np.finfo(np.float32).max)
 SIGNIFICAND_BITS = np.int32(23)
 EXPONENT_BIAS = np.int32(127)
@@ -51,10 +55,18 @@ EXP_6 = np.float32(0.0013926918055947982)
 
 
 @scalar
-def power_of_two(rounded: np.float32) -> np.float32:
-    """2^n, where `rounded` is ROUNDER + n and -126 <= n <= 127."""
-    bits = np.float32(rounded).view(np.int32)
+def power_of_two(n: np.float32) -> np.float32:
+    """2^n for a whole n, -126 <= n <= 127."""
+    bits = np.float32(n + ROUNDER).view(np.int32)
     return np.int32(np.int32(bits + EXPONENT_BIAS) << SIGNIFICAND_BITS).view(np.float32)
+
+
+@scalar
+def scaled_power_of_two(n: np.float32) -> np.float32:
+    """2^(n + 24) for a whole n <= 103, 0 below float32's normal range: no subnormal number, which is slow."""
+    lifted = n + HEADROOM
+    below = lifted < SMALLEST_POWER
+    return ZERO if below else power_of_two(SMALLEST_POWER if below else lifted)
 
 
 @scalar
@@ -65,11 +77,10 @@ def exp_near_zero(x: np.float32) -> np.float32:
 
 
 @scalar
-def log1p_unit(x: np.float32) -> np.float32:
-    """log(1 + x) for 0 <= x <= 1."""
+def log1p_ratio(x: np.float32) -> np.float32:
+    """log(1 + x) / x for 0 <= x <= 1."""
     tail = LOG_4 + x * (LOG_5 + x * (LOG_6 + x * (LOG_7 + x * (LOG_8 + x * LOG_9))))
-    tail = LOG_1 + x * (LOG_2 + x * (LOG_3 + x * tail))
-    return x + x * x * tail
+    return ONE + x * (LOG_1 + x * (LOG_2 + x * (LOG_3 + x * tail)))
 
 
 @scalar
@@ -81,7 +92,8 @@ def log1p_positive(x: np.float32) -> np.float32:
     significand = np.int32(np.int32(bits & SIGNIFICAND_MASK) | BITS_OF_ONE).view(np.float32)
     # Below 1 the argument itself is exact and 1 + x is not.
     small = x < ONE
-    return (ZERO if small else exponent * LN_2) + log1p_unit(x if small else significand - ONE)
+    part = x if small else significand - ONE
+    return (ZERO if small else exponent * LN_2) + part * log1p_ratio(part)
 
 
 @scalar
@@ -100,19 +112,17 @@ def difference(a: float, b: float) -> tuple[np.float32, np.float32]:
 
 
 @scalar
-def reduce_exponent(high: np.float32, low: np.float32) -> tuple[np.float32, np.float32, np.float32]:
-    """Split high + low <= 0 into n ln 2 + rest; returns ROUNDER + n, n and the rest, |rest| <= 0.35."""
-    below = high < -LARGEST_EXPONENT
+def reduce_exponent(high: np.float32, low: np.float32) -> tuple[np.float32, np.float32]:
+    """Split high + low <= 0 into n ln 2 + rest with a whole n; returns n and the rest, |rest| <= 0.35."""
+    below = high + low < -LARGEST_EXPONENT
     high = -LARGEST_EXPONENT if below else high
     low = ZERO if below else low
-    rounded = (high + low) * LOG2_E + ROUNDER
-    n = rounded - ROUNDER
-    rest = ((high - n * LN_2_HIGH) - n * LN_2_LOW) + low
-    return rounded, n, rest
+    n = ((high + low) * LOG2_E + ROUNDER) - ROUNDER
+    return n, ((high - n * LN_2_HIGH) - n * LN_2_LOW) + low
 
 
 @scalar
-def exp_negative(high: np.float32, low: np.float32) -> np.float32:
-    """exp(high + low) for high + low <= 0, never below exp(-87.3) and never subnormal."""
-    rounded, _, rest = reduce_exponent(high, low)
-    return power_of_two(rounded) * exp_near_zero(rest)
+def scaled_exp_negative(high: np.float32, low: np.float32) -> np.float32:
+    """2^24 exp(high + low) for high + low <= 0; 0 below 1e-45."""
+    n, rest = reduce_exponent(high, low)
+    return scaled_power_of_two(n) * exp_near_zero(rest)

@@ -2,7 +2,7 @@
 
 A kernel reads a contiguous run of rows once, writes its outputs and returns a set of flags, so that bad input
 is noticed without a second pass over the data. `table` holds a float32 row per class:
-gamma, its 12-bit head, the rest of it, alpha times scale.
+gamma, its 12-bit head, the rest of it, 2^-24 alpha times scale.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._elementary import (
+    HEADROOM_FACTOR,
     HUGE,
     ONE,
     ZERO,
     difference,
-    exp_negative,
     log1p_positive,
+    scaled_exp_negative,
 )
 from focalboost._jit import kernel, scalar
 from focalboost._pointwise import (
+    derivatives,
     fast_terms,
+    focal_loss,
     log_focal_slope,
     other_gradient,
     other_hessian,
     precise_terms,
-    slope_and_excess,
 )
 
 Array = NDArray[Any]
@@ -66,6 +68,12 @@ def weight_flag(weight: np.float32) -> np.int32:
     return NO_FLAG if (weight >= ZERO) & (weight <= HUGE) else BAD_WEIGHT
 
 
+@scalar
+def positive_hessian(h: np.float32, weight: np.float32, floor: np.float32) -> np.float32:
+    """The Hessian of a row with weight is at least the floor, that of a row without is 0."""
+    return floor if (h < floor) & (weight > ZERO) else h
+
+
 @kernel
 def sigmoid_hard(
     raw: Array,
@@ -86,22 +94,18 @@ def sigmoid_hard(
         flags = np.int32(flags | label_flag(y_i) | margin_flag(x))
         positive = y_i > HALF
         high, low = split_margin(x if positive else -x)
+        p, _, r, log_term, b, main, tail = fast_terms(
+            high, low, head_1 if positive else head_0, rest_1 if positive else rest_0
+        )
         gamma = gamma_1 if positive else gamma_0
-        p, q, loss, w = fast_terms(high, low, head_1 if positive else head_0, rest_1 if positive else rest_0)
-        w *= alpha_1 if positive else alpha_0
-        slope, excess = slope_and_excess(p, q, loss, w, gamma, lowest, highest)
-        g = -slope if positive else slope
-        h = p * slope + excess
+        slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma, lowest, highest)
+        weight_i = ONE
         if weight is not None:
             weight_i = weight[i]
             flags = np.int32(flags | weight_flag(weight_i))
-            g *= weight_i
-            h *= weight_i
-            h = floor if (h < floor) & (weight_i > ZERO) else h
-        else:
-            h = floor if h < floor else h
-        gradient[i] = g
-        hessian[i] = h
+        factor = weight_i * (alpha_1 if positive else alpha_0)
+        gradient[i] = (-slope if positive else slope) * factor
+        hessian[i] = positive_hessian((reweighted + excess) * factor, weight_i, floor)
     return int(flags)
 
 
@@ -117,40 +121,37 @@ def sigmoid_soft(
     hessian: Array,
 ) -> int:
     """One sigmoid output, labels in [0, 1]: the mixture y l(1) + (1 - y) l(0), both sides of each margin."""
+    gamma_0, head_0, rest_0, alpha_0 = table[0, 0], table[0, 1], table[0, 2], table[0, 3]
+    gamma_1, head_1, rest_1, alpha_1 = table[1, 0], table[1, 1], table[1, 2], table[1, 3]
     lowest, highest, floor = bounds[0], bounds[1], bounds[2]
     flags = NO_FLAG
     for i in range(raw.shape[0]):
         x, y_i = raw[i], y[i]
         flags = np.int32(flags | (label_flag(y_i) & BAD_LABEL) | margin_flag(x))
         y_i = y_i + smoothing * (HALF - y_i)
-        high, low = split_margin(x)
-        p, q, loss, w = fast_terms(high, low, table[1, 1], table[1, 2])
-        slope_1, excess_1 = slope_and_excess(p, q, loss, w * table[1, 3], table[1, 0], lowest, highest)
-        hessian_1 = p * slope_1 + excess_1
-        p, q, loss, w = fast_terms(-high, -low, table[0, 1], table[0, 2])
-        slope_0, excess_0 = slope_and_excess(p, q, loss, w * table[0, 3], table[0, 0], lowest, highest)
-        hessian_0 = p * slope_0 + excess_0
-        g = (ONE - y_i) * slope_0 - y_i * slope_1
-        h = (ONE - y_i) * hessian_0 + y_i * hessian_1
+        weight_i = ONE
         if weight is not None:
             weight_i = weight[i]
             flags = np.int32(flags | weight_flag(weight_i))
-            g *= weight_i
-            h *= weight_i
-            h = floor if (h < floor) & (weight_i > ZERO) else h
-        else:
-            h = floor if h < floor else h
-        gradient[i] = g
-        hessian[i] = h
+        high, low = split_margin(x)
+        p, _, r, log_term, b, main, tail = fast_terms(high, low, head_1, rest_1)
+        slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma_1, lowest, highest)
+        factor = weight_i * alpha_1 * y_i
+        g, h = -slope * factor, (reweighted + excess) * factor
+        p, _, r, log_term, b, main, tail = fast_terms(-high, -low, head_0, rest_0)
+        slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma_0, lowest, highest)
+        factor = weight_i * alpha_0 * (ONE - y_i)
+        gradient[i] = g + slope * factor
+        hessian[i] = positive_hessian(h + (reweighted + excess) * factor, weight_i, floor)
     return int(flags)
 
 
 # Rows per tile of the softmax kernel, a constant so that LLVM sees that scratch rows are disjoint (it gives
 # up on a loop that needs more than eight overlap checks); 128 rows of a few classes fit the L1 cache.
 TILE = 128
-TARGET, OTHER, REMAINDER, HIGH, LOW, GAMMA, HEAD, REST, ALPHA = 0, 1, 2, 3, 4, 5, 6, 7, 8
-P, Q, SLOPE, EXCESS, INVERSE, FLOOR = 3, 4, 5, 6, 7, 8
-SCRATCH_ROWS = 9
+TARGET, OTHER, REMAINDER, FACTOR, WEIGHT, HIGH, LOW, GAMMA, HEAD, REST = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+Q, SLOPE, REWEIGHTED, EXCESS, INVERSE = 5, 6, 7, 8, 9  # after the margins have been used
+SCRATCH_ROWS = 10
 
 
 @scalar
@@ -158,9 +159,9 @@ def softmax_margins(raw: Array, y: Array, z: Array, largest: Array, share: Array
     """Reduce a tile of rows to their signed margins.
 
     Transposes the rows into z (n_classes, TILE); leaves in `largest` the largest margin that is not the
-    target's, in `share` exp(z_k - largest), and in `row` TARGET, OTHER (whose margin is the largest),
+    target's, in `share` 2^24 exp(z_k - largest), and in `row` TARGET, OTHER (whose margin is the largest),
     REMAINDER = sum of the shares over all classes but those two, and the signed margin HIGH + LOW =
-    z_t - largest - log(1 + remainder).
+    z_t - largest - log(1 + remainder / 2^24).
     """
     rows, n_classes = raw.shape
     flags = NO_FLAG
@@ -194,11 +195,11 @@ def softmax_margins(raw: Array, y: Array, z: Array, largest: Array, share: Array
             row[HIGH, i] = high if is_target else target_high
             row[LOW, i] = low if is_target else target_low
             # The target may lie above the largest other; its own share is not used.
-            e = exp_negative(ZERO if is_target else high, ZERO if is_target else low)
+            e = scaled_exp_negative(ZERO if is_target else high, ZERO if is_target else low)
             share_k[i] = e
             row[REMAINDER, i] += ZERO if is_target | is_other else e
     for i in range(rows):
-        row[LOW, i] -= log1p_positive(row[REMAINDER, i])
+        row[LOW, i] -= log1p_positive(row[REMAINDER, i] / HEADROOM_FACTOR)
     return int(flags)
 
 
@@ -209,11 +210,11 @@ def softmax_hard(
     weight: Array | None,
     table: Array,
     bounds: Array,
-    factor: np.float32,
+    house: np.float32,
     gradient: Array,
     hessian: Array,
 ) -> int:
-    """Softmax over K >= 2 classes, integer labels; `factor` multiplies the diagonal of the Hessian.
+    """Softmax over K >= 2 classes, integer labels; `house` multiplies the diagonal of the Hessian.
 
     Works on tiles that fit the cache, transposed so that each inner loop runs over rows.
     """
@@ -224,6 +225,7 @@ def softmax_hard(
     share = np.empty((n_classes, TILE), np.float32)
     curvature = np.empty((n_classes, TILE), np.float32)
     row = np.zeros((SCRATCH_ROWS, TILE), np.float32)
+    row[WEIGHT] = ONE
     flags = NO_FLAG
     for start in range(0, n_samples, TILE):
         stop = min(start + TILE, n_samples)
@@ -234,37 +236,38 @@ def softmax_hard(
             row[GAMMA, i] = table[t, 0]
             row[HEAD, i] = table[t, 1]
             row[REST, i] = table[t, 2]
-            row[ALPHA, i] = table[t, 3]
-        for i in range(rows):
-            gamma = row[GAMMA, i]
-            p, q, loss, w = fast_terms(row[HIGH, i], row[LOW, i], row[HEAD, i], row[REST, i])
-            slope, excess = slope_and_excess(p, q, loss, w * row[ALPHA, i], gamma, lowest, highest)
-            row[P, i], row[Q, i], row[SLOPE, i], row[EXCESS, i] = p, q, slope, excess
-            row[INVERSE, i] = ONE / (ONE + row[REMAINDER, i])
-            row[FLOOR, i] = floor
+            row[FACTOR, i] = table[t, 3]
         if weight is not None:
             weights = weight[start:stop]
             for i in range(rows):
                 weight_i = weights[i]
                 flags = np.int32(flags | weight_flag(weight_i))
-                row[SLOPE, i] *= weight_i
-                row[EXCESS, i] *= weight_i
-                row[FLOOR, i] = floor if weight_i > ZERO else -HUGE
+                row[WEIGHT, i] = weight_i
+                row[FACTOR, i] *= weight_i
+        for i in range(rows):
+            gamma, rest = row[GAMMA, i], row[REST, i]
+            p, q, r, log_term, b, main, tail = fast_terms(row[HIGH, i], row[LOW, i], row[HEAD, i], rest)
+            slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma, lowest, highest)
+            row[Q, i], row[SLOPE, i], row[REWEIGHTED, i], row[EXCESS, i] = q, slope, reweighted, excess
+            row[INVERSE, i] = HEADROOM_FACTOR / (HEADROOM_FACTOR + row[REMAINDER, i])
         for k in range(n_classes):
             share_k, curvature_k = share[k], curvature[k]
             name = np.float32(k)
             for i in range(rows):
-                p, q, slope, excess = row[P, i], row[Q, i], row[SLOPE, i], row[EXCESS, i]
-                inverse, lowest_h = row[INVERSE, i], row[FLOOR, i]
+                q, slope, reweighted, excess = row[Q, i], row[SLOPE, i], row[REWEIGHTED, i], row[EXCESS, i]
+                inverse, factor, weight_i = row[INVERSE, i], row[FACTOR, i], row[WEIGHT, i]
                 is_target, is_other = row[TARGET, i] == name, row[OTHER, i] == name
+                # All of these come times 2^24, see _elementary.HEADROOM; one 2^-24 is in the factor.
                 pi = share_k[i] * inverse
                 rest = row[REMAINDER, i] * inverse
-                h_other = other_hessian(p, q, slope, excess, pi, rest if is_other else ONE - pi)
-                h_target = p * slope + excess
-                h = factor * (h_target if is_target else h_other)
-                g_other = other_gradient(slope, pi)
-                curvature_k[i] = lowest_h if h < lowest_h else h
-                share_k[i] = -slope if is_target else g_other
+                complement = rest if is_other else HEADROOM_FACTOR - pi
+                scaled = reweighted * HEADROOM_FACTOR
+                h_other = other_hessian(q, slope, scaled, excess, pi, complement)
+                h_other *= factor / (HEADROOM_FACTOR * HEADROOM_FACTOR)
+                h = house * (factor * (reweighted + excess) if is_target else h_other)
+                g_other = other_gradient(slope, pi) * (factor / HEADROOM_FACTOR)
+                curvature_k[i] = positive_hessian(h, weight_i, floor)
+                share_k[i] = -slope * factor if is_target else g_other
         gradient_rows, hessian_rows = gradient[start:stop], hessian[start:stop]
         for k in range(n_classes):
             share_k, curvature_k = share[k], curvature[k]
@@ -295,11 +298,9 @@ def sigmoid_loss(
         value = 0.0
         # A side with no share in the label is left out: 0 times a margin of 1e308 would still be computed.
         if y_i > 0.0:
-            _, _, loss, w = precise_terms(x, gamma_1)
-            value += y_i * alpha_1 * w * loss
+            value += y_i * alpha_1 * focal_loss(x, gamma_1)
         if y_i < 1.0:
-            _, _, loss, w = precise_terms(-x, gamma_0)
-            value += (1.0 - y_i) * alpha_0 * w * loss
+            value += (1.0 - y_i) * alpha_0 * focal_loss(-x, gamma_0)
         out[i] = value
     return int(flags)
 
@@ -325,8 +326,7 @@ def softmax_loss(raw: Array, y: Array, gamma: Array, alpha: Array, out: Array) -
             if k not in (t, other):
                 remainder += np.exp(np.float64(raw[i, k]) - largest)
         s = (np.float64(raw[i, t]) - largest) - np.log1p(remainder)
-        _, _, loss, w = precise_terms(s, gamma[t])
-        out[i] = alpha[t] * w * loss
+        out[i] = alpha[t] * focal_loss(s, gamma[t])
     return int(flags)
 
 
@@ -335,3 +335,40 @@ def log_focal_slopes(s: Array, gamma: Array, out: Array) -> None:
     """`log_focal_slope` over one-dimensional arrays of equal length."""
     for i in range(s.shape[0]):
         out[i] = log_focal_slope(s[i], gamma[i])
+
+
+@kernel
+def sigmoid_mean_hessian(
+    rate: float, margin: float, gamma: Array, alpha: Array, lowest: float, highest: float
+) -> float:
+    """Mean Hessian of rows that share one margin, a share `rate` of them with label 1, in float64."""
+    mean = 0.0
+    for label in range(2):
+        s, part = (margin, rate) if label == 1 else (-margin, 1.0 - rate)
+        p, _, r, log_term, b, main, tail = precise_terms(s, gamma[label])
+        _, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma[label], lowest, highest)
+        mean += part * alpha[label] * (reweighted + excess)
+    return mean
+
+
+@kernel
+def softmax_mean_hessian(
+    rates: Array, margins: Array, gamma: Array, alpha: Array, lowest: float, highest: float
+) -> float:
+    """Mean trace of the Hessian of rows that share their margins, with class shares `rates`, in float64."""
+    n_classes = rates.shape[0]
+    mean = 0.0
+    for t in range(n_classes):
+        others = 0.0
+        for k in range(n_classes):
+            if k != t:
+                others += np.exp(margins[k] - margins[t])
+        p, q, r, log_term, b, main, tail = precise_terms(-np.log(others), gamma[t])
+        slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma[t], lowest, highest)
+        trace = reweighted + excess
+        for k in range(n_classes):
+            if k != t:
+                share = np.exp(margins[k] - margins[t]) / others
+                trace += other_hessian(q, slope, reweighted, excess, share, 1.0 - share)
+        mean += rates[t] * alpha[t] * trace
+    return mean

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from focalboost import _interop, _validation
-from focalboost._elementary import TINY
+from focalboost._elementary import HEADROOM_FACTOR, TINY
 from focalboost._labels import PackedLabels
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ GAMMA_HEAD_BITS = np.int32(-0x1000)  # keeps 12 significant bits
 
 
 def kernel_table(gamma: Array, alpha: Array) -> Array:
-    """float32 rows (gamma, head, rest, alpha) as the kernels read them; see `_pointwise.fast_terms`."""
+    """float32 rows (gamma, head, rest, 2^-24 alpha) as the kernels read them; see `_pointwise.fast_terms`."""
     table = np.empty((*gamma.shape, 4), np.float32)
     table[..., 0] = gamma
     table[..., 1] = (table[..., 0].view(np.int32) & GAMMA_HEAD_BITS).view(np.float32)
     table[..., 2] = gamma - table[..., 1]
-    table[..., 3] = alpha
+    table[..., 3] = alpha / HEADROOM_FACTOR
     return table
 
 

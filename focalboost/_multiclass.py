@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from focalboost import _cpu, _interop, _validation
+from focalboost._kernels import softmax_mean_hessian
 from focalboost._loss import BOUNDS, FocalLoss, kernel_table
-from focalboost._pointwise import other_hessian, precise_terms, slope_and_excess
 from focalboost.calibration import multiclass_margin, multiclass_posterior
 
 Array = NDArray[Any]
@@ -201,15 +200,7 @@ class MulticlassFocalLoss(FocalLoss):
     def _hessian_ratio(self, share: Array, margins: Array, gamma: Array, alpha: Array) -> float:
         """Mean Hessian of log loss at the class frequencies over that of this loss at its intercept."""
         lowest, highest, _ = (float(bound) for bound in BOUNDS[self.hessian])
-        mean = 0.0
-        for t, part in enumerate(share):
-            others = np.exp(np.delete(margins, t) - np.delete(margins, t).max())
-            s = float(margins[t] - np.delete(margins, t).max() - np.log(others.sum()))
-            p, q, loss, w = precise_terms(s, gamma[t])
-            slope, excess = slope_and_excess(p, q, loss, w * alpha[t], gamma[t], lowest, highest)
-            pi = others / others.sum()
-            rest = (other_hessian(p, q, slope, excess, a, 1.0 - a) for a in pi.tolist())
-            mean += part * sum(chain([p * slope + excess], rest))
+        mean = softmax_mean_hessian(share, margins, gamma, alpha, lowest, highest)
         return float(np.sum(share * (1.0 - share)) / mean)
 
     def posterior(self, raw_prediction: ArrayLike) -> Array:

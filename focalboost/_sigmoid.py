@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from focalboost import _cpu, _validation
+from focalboost._kernels import sigmoid_mean_hessian
 from focalboost._labels import PackedLabels
 from focalboost._loss import BOUNDS, FocalLoss, kernel_table
-from focalboost._pointwise import precise_terms, slope_and_excess
 from focalboost.calibration import binary_margin, binary_posterior
 
 Array = NDArray[Any]
@@ -153,11 +153,7 @@ class SigmoidLoss(FocalLoss):
     def _hessian_ratio(self, rate: float, margin: float, gamma: Array, alpha: Array) -> float:
         """Mean Hessian of log loss at the base rate over that of this loss at its intercept."""
         lowest, highest, _ = (float(bound) for bound in BOUNDS[self.hessian])
-        mean = 0.0
-        for side, part in ((0, 1.0 - rate), (1, rate)):
-            p, q, loss, w = precise_terms(margin if side else -margin, gamma[side])
-            slope, excess = slope_and_excess(p, q, loss, w * alpha[side], gamma[side], lowest, highest)
-            mean += part * float(p * slope + excess)
+        mean = sigmoid_mean_hessian(rate, margin, gamma, alpha, lowest, highest)
         return rate * (1.0 - rate) / mean
 
     def _posterior(self, raw: Array) -> Array:

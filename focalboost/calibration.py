@@ -140,6 +140,8 @@ def multiclass_posterior(
     array([[0.0029, 0.0076, 0.9895]])
     """
     z = np.asarray(raw_prediction, np.float64)
+    # Only differences count; rounded at the size of a common offset they would lose their digits.
+    z = z - z.max(axis=-1, keepdims=True)
     # log sum over j != k of exp z_j is log sum + log(1 - p_k). Only the largest class can have p_k > 1/2,
     # where that cancels: its others are summed anew.
     largest = z.argmax(axis=-1)[..., None]

@@ -58,7 +58,7 @@ def multiclass_derivatives(t, z, gamma, alpha):
     q = mp.fsum(p[k] for k in range(n_classes) if k != t)
     g = mp.mpf(gamma[t])
     factor = mp.mpf(alpha[t]) * (q**g + g * p[t] * -mp.log(p[t]) * q ** (g - 1))
-    with mp.workdps(120):
+    with mp.workdps(max(120, mp.mp.dps)):
         for k in range(n_classes):
 
             def f(value, k=k):

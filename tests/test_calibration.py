@@ -120,3 +120,11 @@ def test_many_classes_do_not_cost_their_square(rng):
     z = rng.normal(0, 3, (20, 400))
     p = multiclass_posterior(z, gamma=0.0)
     np.testing.assert_allclose(p, np.exp(z) / np.exp(z).sum(1, keepdims=True), rtol=1e-12)
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e7, -1e12])
+def test_a_common_offset_changes_nothing(offset):
+    """Softmax sees differences only, here of numbers that the offset leaves exact."""
+    z = np.array([[0.0, 1.0, 3.0], [-2.0, 0.5, 0.25]])
+    shifted = multiclass_posterior(z + offset, gamma=(2.0, 10.0, 0.5))
+    np.testing.assert_allclose(shifted, multiclass_posterior(z, gamma=(2.0, 10.0, 0.5)), rtol=1e-13)
