@@ -6,7 +6,7 @@ scratch blocks of a few thousand rows, so that no call needs memory that grows w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -16,23 +16,19 @@ from numpy.typing import NDArray
 
 from focalboost import _kernels
 from focalboost._labels import PackedLabels
-from focalboost._threads import map_chunks
+from focalboost._threads import map_blocks
 
 Array = NDArray[Any]
 
-# Rows read in place between two looks at the flags, and rows of a scratch block (fits the L2 cache).
-DIRECT_ROWS = 131_072
+# Rows of a block that is read in place (0.1 ms of the binary kernel), and of one that goes through scratch
+# memory (fits the L2 cache).
+DIRECT_ROWS = 65_536
 SCRATCH_ROWS = 8_192
 MARGIN_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def _in_place(array: Array, dtypes: tuple[np.dtype[Any], ...]) -> bool:
     return array.dtype in dtypes and array.flags.aligned and bool(array.flags.c_contiguous)
-
-
-def _blocks(start: int, stop: int, size: int) -> Iterator[slice]:
-    for begin in range(start, stop, size):
-        yield slice(begin, min(begin + size, stop))
 
 
 class _Column:
@@ -45,7 +41,7 @@ class _Column:
         self.dtype = array.dtype if array.dtype in dtypes else dtypes[-1]
         self._scratch = None if self.direct else np.empty(SCRATCH_ROWS, self.dtype)
 
-    def block(self, rows: slice, *, load: bool) -> Array:
+    def block(self, rows: slice, *, load: bool = True) -> Array:
         if self._scratch is None:
             return self.array[rows]
         scratch = self._scratch[: rows.stop - rows.start]
@@ -66,7 +62,7 @@ class _Bits:
     def __init__(self, labels: PackedLabels, label: int) -> None:
         self.labels, self.label = labels, label
 
-    def block(self, rows: slice, *, load: bool) -> Array:
+    def block(self, rows: slice) -> Array:
         return self.labels.column(rows, self.label)
 
 
@@ -80,8 +76,20 @@ FLOAT32 = (np.dtype(np.float32),)
 FLOAT64 = (np.dtype(np.float64),)
 
 
-def _weights(weight: Array | None) -> _Column | None:
-    return None if weight is None else _Column(weight, FLOAT32)
+class _NoWeights:
+    """Rows without weights, read like a `_Column`: the kernels are compiled without them."""
+
+    direct = True
+
+    def block(self, rows: slice) -> None:
+        return None
+
+
+def _weights(weight: Array | None) -> _Column | _NoWeights:
+    return _NoWeights() if weight is None else _Column(weight, FLOAT32)
+
+
+Run = Callable[[int, int], int]
 
 
 def sigmoid_gradient_hessian(
@@ -99,34 +107,39 @@ def sigmoid_gradient_hessian(
     """Gradient and Hessian of (n_samples, n_labels) independent sigmoids; returns the kernels' flags."""
     n_samples, n_labels = raw.shape
     smooth = np.float32(smoothing)
+    outputs = (gradient_out, hessian_out)
 
-    def chunk(start: int, stop: int) -> int:
-        flags = 0
+    def columns(label: int) -> tuple[_Column, _Column | _Bits, _Column, _Column]:
+        g, h = (_Column(out[:, label], FLOAT32) for out in outputs)
+        return _Column(raw[:, label], MARGIN_DTYPES), _label_column(y_true, label), g, h
+
+    def worker() -> Run:
         weights = _weights(weight)
-        for label in range(n_labels):
-            margin = _Column(raw[:, label], MARGIN_DTYPES)
-            labels = _label_column(y_true, label)
-            outputs = [_Column(out[:, label], FLOAT32) for out in (gradient_out, hessian_out)]
-            columns = [margin, labels, *outputs, *([weights] if weights else [])]
-            size = DIRECT_ROWS if all(c.direct for c in columns) else SCRATCH_ROWS
-            soft = smoothing > 0.0
-            for rows in _blocks(start, stop, size):
-                x = margin.block(rows, load=True)
-                y = labels.block(rows, load=True)
-                w = weights.block(rows, load=True) if weights else None
-                g, h = (out.block(rows, load=False) for out in outputs)
-                found = 0
-                if not soft:
-                    found = _kernels.sigmoid_hard(x, y, w, tables[label], bounds, g, h)
-                    soft = bool(found & _kernels.SOFT_LABEL)
-                if soft:
-                    found = _kernels.sigmoid_soft(x, y, w, tables[label], bounds, smooth, g, h)
-                flags |= found
-                for out, block in zip(outputs, (g, h), strict=True):
-                    out.store(rows, block)
-        return flags
+        labels = [columns(label) for label in range(n_labels)]
+        soft = [smoothing > 0.0] * n_labels
 
-    return reduce(or_, map_chunks(chunk, n_samples, n_jobs, n_labels), 0)
+        def run(start: int, stop: int) -> int:
+            rows, flags = slice(start, stop), 0
+            w = weights.block(rows)
+            for label, (margin, y_label, g, h) in enumerate(labels):
+                x, y = margin.block(rows), y_label.block(rows)
+                out = g.block(rows, load=False), h.block(rows, load=False)
+                found = 0
+                if not soft[label]:
+                    found = _kernels.sigmoid_hard(x, y, w, tables[label], bounds, *out)
+                    soft[label] = bool(found & _kernels.SOFT_LABEL)
+                if soft[label]:
+                    found = _kernels.sigmoid_soft(x, y, w, tables[label], bounds, smooth, *out)
+                flags |= found
+                g.store(rows, out[0])
+                h.store(rows, out[1])
+            return flags
+
+        return run
+
+    direct = _weights(weight).direct and all(column.direct for column in columns(0))
+    block = DIRECT_ROWS if direct else SCRATCH_ROWS
+    return reduce(or_, map_blocks(worker, n_samples, block, n_jobs, n_labels), 0)
 
 
 def _rows(array: Array, rows: slice, scratch: Array | None) -> Array:
@@ -160,25 +173,21 @@ def softmax_gradient_hessian(
     n_samples, n_classes = raw.shape
     house = np.float32(factor)
 
-    def chunk(start: int, stop: int) -> int:
-        flags = 0
+    def worker() -> Run:
         labels, weights = _Column(y_true, FLOAT32), _weights(weight)
         scratch = _matrix_scratch(raw, SCRATCH_ROWS)
-        direct = scratch is None and labels.direct and (weights is None or weights.direct)
-        for rows in _blocks(start, stop, DIRECT_ROWS if direct else SCRATCH_ROWS):
-            flags |= _kernels.softmax_hard(
-                _rows(raw, rows, scratch),
-                labels.block(rows, load=True),
-                weights.block(rows, load=True) if weights else None,
-                table,
-                bounds,
-                house,
-                gradient_out[rows],
-                hessian_out[rows],
-            )
-        return flags
 
-    return reduce(or_, map_chunks(chunk, n_samples, n_jobs, n_classes), 0)
+        def run(start: int, stop: int) -> int:
+            rows = slice(start, stop)
+            x, y, w = _rows(raw, rows, scratch), labels.block(rows), weights.block(rows)
+            out = gradient_out[rows], hessian_out[rows]
+            return _kernels.softmax_hard(x, y, w, table, bounds, house, *out)
+
+        return run
+
+    # A softmax over few classes costs as much as some binary rows for each; no block is larger than scratch.
+    block = max(1024, SCRATCH_ROWS // n_classes)
+    return reduce(or_, map_blocks(worker, n_samples, block, n_jobs, n_classes), 0)
 
 
 def sigmoid_loss(
@@ -194,30 +203,30 @@ def sigmoid_loss(
     """Loss of (n_samples, n_labels) independent sigmoids in float64; gamma and alpha are (n_labels, 2)."""
     n_samples, n_labels = raw.shape
 
-    def chunk(start: int, stop: int) -> int:
-        flags = 0
-        for label in range(n_labels):
-            margin = _Column(raw[:, label], MARGIN_DTYPES)
-            labels = _Column(y_true[:, label], FLOAT64)
-            result = _Column(out[:, label], FLOAT64)
-            (gamma_0, gamma_1), (alpha_0, alpha_1) = gamma[label], alpha[label]
-            for rows in _blocks(start, stop, SCRATCH_ROWS):
+    def worker() -> Run:
+        labels = [
+            (
+                _Column(raw[:, label], MARGIN_DTYPES),
+                _Column(y_true[:, label], FLOAT64),
+                _Column(out[:, label], FLOAT64),
+            )
+            for label in range(n_labels)
+        ]
+
+        def run(start: int, stop: int) -> int:
+            rows, flags = slice(start, stop), 0
+            for label, (margin, y_label, result) in enumerate(labels):
                 block = result.block(rows, load=False)
                 flags |= _kernels.sigmoid_loss(
-                    margin.block(rows, load=True),
-                    labels.block(rows, load=True),
-                    gamma_0,
-                    gamma_1,
-                    alpha_0,
-                    alpha_1,
-                    smoothing,
-                    block,
+                    margin.block(rows), y_label.block(rows), gamma[label], alpha[label], smoothing, block
                 )
                 result.store(rows, block)
-        return flags
+            return flags
+
+        return run
 
     # A float64 row with libm's exp and log1p costs about ten float32 rows.
-    return reduce(or_, map_chunks(chunk, n_samples, n_jobs, 10 * n_labels), 0)
+    return reduce(or_, map_blocks(worker, n_samples, SCRATCH_ROWS, n_jobs, 10 * n_labels), 0)
 
 
 def softmax_loss(
@@ -225,16 +234,18 @@ def softmax_loss(
 ) -> int:
     """Softmax loss per row in float64; gamma and alpha have one number per class."""
 
-    def chunk(start: int, stop: int) -> int:
-        flags = 0
+    def worker() -> Run:
         labels = _Column(y_true, FLOAT64)
         scratch = _matrix_scratch(raw, SCRATCH_ROWS)
-        for rows in _blocks(start, stop, SCRATCH_ROWS):
-            block = _rows(raw, rows, scratch)
-            flags |= _kernels.softmax_loss(block, labels.block(rows, load=True), gamma, alpha, out[rows])
-        return flags
 
-    return reduce(or_, map_chunks(chunk, raw.shape[0], n_jobs, 5 * raw.shape[1]), 0)
+        def run(start: int, stop: int) -> int:
+            rows = slice(start, stop)
+            x = _rows(raw, rows, scratch)
+            return _kernels.softmax_loss(x, labels.block(rows), gamma, alpha, out[rows])
+
+        return run
+
+    return reduce(or_, map_blocks(worker, raw.shape[0], SCRATCH_ROWS, n_jobs, 5 * raw.shape[1]), 0)
 
 
 def log_focal_slope(s: Array, gamma: Array) -> Array:

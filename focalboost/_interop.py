@@ -29,7 +29,7 @@ class Call:
     y_true: Array
     raw_prediction: Array
     sample_weight: Array | None
-    native: bool  # (margins, data set) rather than scikit-learn's (labels, margins[, weights])
+    dataset: Any = None  # DMatrix or Dataset; None where called as scikit-learn does, with arrays
 
 
 def _is(value: object, module: str, name: str) -> bool:
@@ -68,16 +68,16 @@ def read_call(first: Any, second: Any, sample_weight: Any) -> Call:
         raw = np.asarray(first)
         weight = second.get_weight()
         label = _shaped_like(second.get_label(), raw)
-        return Call("xgboost", label, raw, weight if weight.size else None, native=True)
+        return Call("xgboost", label, raw, weight if weight.size else None, second)
     if _is(second, "lightgbm", "Dataset"):
         check_version("lightgbm", sys.modules["lightgbm"].__version__)
         label = np.asarray(second.get_label())
-        return Call("lightgbm", label, np.asarray(first), second.get_weight(), native=True)
+        return Call("lightgbm", label, np.asarray(first), second.get_weight(), second)
     raw = numeric("raw_prediction", second)
     library: Library = "lightgbm" if raw.dtype == np.float64 else "xgboost"
     y_true = _shaped_like(numeric("y_true", first), raw)
     weight = None if sample_weight is None else np.asarray(sample_weight)
-    return Call(library, y_true, raw, weight, native=False)
+    return Call(library, y_true, raw, weight)
 
 
 def calling_booster(library: Library) -> Any | None:

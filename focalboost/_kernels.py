@@ -281,14 +281,12 @@ def softmax_hard(
 def sigmoid_loss(
     raw: Array,
     y: Array,
-    gamma_0: float,
-    gamma_1: float,
-    alpha_0: float,
-    alpha_1: float,
+    gamma: Array,
+    alpha: Array,
     smoothing: float,
     out: Array,
 ) -> int:
-    """Loss of one sigmoid output per row in float64, labels in [0, 1]."""
+    """Loss of one sigmoid output per row in float64, labels in [0, 1]; gamma and alpha of class 0 and 1."""
     flags = NO_FLAG
     for i in range(raw.shape[0]):
         x, y_i = np.float64(raw[i]), np.float64(y[i])
@@ -298,9 +296,9 @@ def sigmoid_loss(
         value = 0.0
         # A side with no share in the label is left out: 0 times a margin of 1e308 would still be computed.
         if y_i > 0.0:
-            value += y_i * alpha_1 * focal_loss(x, gamma_1)
+            value += y_i * alpha[1] * focal_loss(x, gamma[1])
         if y_i < 1.0:
-            value += (1.0 - y_i) * alpha_0 * focal_loss(-x, gamma_0)
+            value += (1.0 - y_i) * alpha[0] * focal_loss(-x, gamma[0])
         out[i] = value
     return int(flags)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from focalboost import _interop, _validation
+from focalboost import _buffers, _interop, _validation
+from focalboost._buffers import Pair
 from focalboost._elementary import HEADROOM_FACTOR, TINY
 from focalboost._labels import PackedLabels
 
@@ -183,7 +184,7 @@ class FocalLoss(ABC):
             If a shape, label, margin or weight is not valid.
         """
         y, raw, weight = self._check_arrays(y_true, raw_prediction, sample_weight)
-        return self._derivatives(y, raw, weight, factor=1.0, order="C")
+        return self._derivatives(y, raw, weight, factor=1.0, out=_buffers.take(None, raw.shape, "C"))
 
     @abstractmethod
     def posterior(self, raw_prediction: ArrayLike) -> Array:
@@ -210,13 +211,11 @@ class FocalLoss(ABC):
         _interop.check_parameters(call.library)
         raw = self._complete_shard(call.raw_prediction)
         y, raw, weight = self._check_arrays(self._labels_of(call, raw), raw, call.sample_weight)
-        return self._derivatives(
-            y,
-            raw,
-            weight,
-            factor=self._house_factor(call.library, raw.shape[-1]),
-            order="F" if call.library == "lightgbm" else "C",
-        )
+        out = _buffers.take(call.dataset, raw.shape, "F" if call.library == "lightgbm" else "C")
+        factor = self._house_factor(call.library, raw.shape[-1])
+        pair = self._derivatives(y, raw, weight, factor=factor, out=out)
+        _buffers.keep(call.dataset, pair)
+        return pair
 
     def metric(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Mean focal loss relative to the start, for early stopping: 1 at the start, smaller is better.
@@ -238,7 +237,7 @@ class FocalLoss(ABC):
         value = self._relative_loss(y, raw, weight)
         if call.library == "lightgbm":
             return "focal_loss", value, False
-        return ("focal_loss", value) if call.native else value
+        return value if call.dataset is None else ("focal_loss", value)
 
     def start(self) -> TrainingCallback:
         """An XGBoost callback that starts training at the best constant, `callbacks=[loss.start()]`.
@@ -302,9 +301,7 @@ class FocalLoss(ABC):
         return 1.0
 
     @abstractmethod
-    def _derivatives(
-        self, y: Any, raw: Array, weight: Array | None, *, factor: float, order: Literal["C", "F"]
-    ) -> tuple[Array, Array]: ...
+    def _derivatives(self, y: Any, raw: Array, weight: Array | None, *, factor: float, out: Pair) -> Pair: ...
 
     @abstractmethod
     def _loss_values(self, y: Array, raw: Array) -> Array:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from focalboost import _cpu, _interop, _validation
+from focalboost._buffers import Pair
 from focalboost._kernels import softmax_mean_hessian
 from focalboost._loss import BOUNDS, FocalLoss, kernel_table
 from focalboost.calibration import multiclass_margin, multiclass_posterior
@@ -127,12 +128,9 @@ class MulticlassFocalLoss(FocalLoss):
             )
         return y, raw, _validation.check_weight_shape(sample_weight, raw.shape[0])
 
-    def _derivatives(
-        self, y: Array, raw: Array, weight: Array | None, *, factor: float, order: Literal["C", "F"]
-    ) -> tuple[Array, Array]:
+    def _derivatives(self, y: Array, raw: Array, weight: Array | None, *, factor: float, out: Pair) -> Pair:
         n_classes = raw.shape[1]
-        gradient = np.empty(raw.shape, np.float32, order=order)
-        hessian = np.empty(raw.shape, np.float32, order=order)
+        gradient, hessian = out
         flags = _cpu.softmax_gradient_hessian(
             y,
             raw,

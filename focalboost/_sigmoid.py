@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from focalboost import _cpu, _validation
+from focalboost._buffers import Pair
 from focalboost._kernels import sigmoid_mean_hessian
 from focalboost._labels import PackedLabels
 from focalboost._loss import BOUNDS, FocalLoss, kernel_table
@@ -66,13 +67,12 @@ class SigmoidLoss(FocalLoss):
         weight: Array | None,
         *,
         factor: float,
-        order: Literal["C", "F"],
-    ) -> tuple[Array, Array]:
+        out: Pair,
+    ) -> Pair:
         raw_2d = raw if raw.ndim == 2 else raw[:, None]
         y_2d = y if isinstance(y, PackedLabels) or y.ndim == 2 else y[:, None]
         n_labels = raw_2d.shape[1]
-        gradient = np.empty(raw.shape, np.float32, order=order)
-        hessian = np.empty(raw.shape, np.float32, order=order)
+        gradient, hessian = out
         flags = _cpu.sigmoid_gradient_hessian(
             y_2d,
             raw_2d,
@@ -80,8 +80,8 @@ class SigmoidLoss(FocalLoss):
             tables=kernel_table(self._gamma_pairs(n_labels), self._scaled_alpha(n_labels)),
             bounds=BOUNDS[self.hessian],
             smoothing=self.label_smoothing,
-            gradient_out=gradient.reshape(raw_2d.shape, order=order),
-            hessian_out=hessian.reshape(raw_2d.shape, order=order),
+            gradient_out=gradient.reshape(raw_2d.shape, order="A"),
+            hessian_out=hessian.reshape(raw_2d.shape, order="A"),
             n_jobs=self.n_jobs,
         )
         if isinstance(y, PackedLabels):

@@ -62,19 +62,37 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def map_chunks(
-    function: Callable[[int, int], R], n_samples: int, n_jobs: int | None, row_cost: int = 1
+def map_blocks(
+    worker: Callable[[], Callable[[int, int], R]],
+    n_samples: int,
+    block: int,
+    n_jobs: int | None,
+    row_cost: int = 1,
 ) -> list[R]:
-    """`function(start, stop)` over contiguous chunks of rows; the calling thread works on the first.
+    """`function(start, stop)` over blocks of rows; the calling thread works until none is left.
 
+    `worker()` makes the function for one thread, with whatever scratch memory it keeps from block to block.
+
+    Threads take block after block, so that one whose core is busy (a booster's OpenMP threads spin for
+    milliseconds after their work) holds up nothing; one that has not begun by then is not waited for.
     `row_cost` says how many binary rows one row is worth, so that wide rows are shared out earlier.
     """
+    starts = iter(range(0, max(n_samples, 1), block))
+    results: list[R] = []
+
+    def work() -> None:
+        function = worker()
+        # next() of a range iterator and what extend() does for one item are atomic under the GIL.
+        results.extend(function(start, min(start + block, n_samples)) for start in starts)
+
+    n_blocks = -(-n_samples // block)
     worth = n_samples * row_cost // ROWS_WORTH_A_THREAD
-    n_chunks = max(1, min(thread_count(n_jobs), worth, n_samples))
-    if n_chunks == 1:
-        return [function(0, n_samples)]
-    edges = [n_samples * i // n_chunks for i in range(n_chunks + 1)]
-    pool = _shared_pool()
-    others = [pool.submit(function, edges[i], edges[i + 1]) for i in range(1, n_chunks)]
-    first = function(edges[0], edges[1])
-    return [first, *(other.result() for other in others)]
+    n_threads = max(1, min(thread_count(n_jobs), worth, n_blocks))
+    others = [_shared_pool().submit(work) for _ in range(n_threads - 1)]
+    try:
+        work()
+    finally:
+        for other in others:
+            if not other.cancel():
+                other.result()
+    return results

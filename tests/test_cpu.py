@@ -128,22 +128,42 @@ def test_thread_count(monkeypatch):
     assert _threads.thread_count(None) == 5
 
 
-def test_chunks_cover_every_row_once():
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_blocks_cover_every_row_once(n_jobs):
     for n in (0, 1, 7, 100_000, 1_000_003):
-        parts = _threads.map_chunks(lambda start, stop: (start, stop), n, 3)
+        parts = _threads.map_blocks(lambda: lambda start, stop: (start, stop), n, 4096, n_jobs)
+        parts = sorted(parts)
         assert parts[0][0] == 0
         assert parts[-1][1] == n
         for before, after in pairwise(parts):
             assert before[1] == after[0]
 
 
-def test_an_error_in_a_chunk_reaches_the_caller():
-    def fail(start, stop):
-        if start > 0:
-            raise ZeroDivisionError("in a chunk")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_error_in_a_block_reaches_the_caller(n_jobs):
+    def worker():
+        def fail(start, stop):
+            if start > 500_000:
+                raise ZeroDivisionError("in a block")
 
-    with pytest.raises(ZeroDivisionError, match="in a chunk"):
-        _threads.map_chunks(fail, 1_000_000, 2)
+        return fail
+
+    with pytest.raises(ZeroDivisionError, match="in a block"):
+        _threads.map_blocks(worker, 1_000_000, 4096, n_jobs)
+
+
+def test_a_busy_pool_holds_nobody_up():
+    """All threads of the pool sleep; the caller does the work alone and does not wait for them."""
+    release = threading.Event()
+    pool = _threads._shared_pool()
+    sleepers = [pool.submit(release.wait, 60) for _ in range(_threads._cores() + 2)]
+    try:
+        assert np.isfinite(total())
+        assert not release.is_set()
+    finally:
+        release.set()
+        for sleeper in sleepers:
+            sleeper.result()
 
 
 def test_kernels_compile_where_no_cache_can_be_written():

@@ -19,6 +19,7 @@ FLOORS = [
     ["_binary", "_multilabel", "_multiclass"],
     ["_sigmoid"],
     ["_loss"],
+    ["_buffers"],
     ["calibration", "_interop"],
     ["_cpu"],
     ["_labels"],

@@ -1,0 +1,45 @@
+"""Gradient and Hessian arrays that one training uses again every round.
+
+A fresh array of some megabytes costs a page fault for each 4 KiB: with a million rows and five classes, 25 ms
+a round, more than the softmax kernel itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Pair = tuple[Array, Array]
+
+_kept: WeakKeyDictionary[Any, list[Array]] = WeakKeyDictionary()
+
+# The list, the name in `take`, and the argument of getrefcount: nobody else holds the array or a view of it.
+_REFERENCES_OF_A_FREE_ARRAY = 3
+
+
+def take(owner: Any | None, shape: tuple[int, ...], order: Literal["C", "F"]) -> Pair:
+    """Two float32 arrays to be written: those of the last round of `owner`, if nobody holds them any more."""
+    # pop: of two threads that train on one data set, one gets the arrays and the other makes its own.
+    pair = [] if owner is None else _kept.pop(owner, [])
+    if pair:
+        for array in pair:
+            wanted = array.flags.c_contiguous if order == "C" else array.flags.f_contiguous
+            if array.shape != shape or not wanted:
+                break
+            if sys.getrefcount(array) > _REFERENCES_OF_A_FREE_ARRAY:
+                break
+        else:
+            return pair[0], pair[1]
+    return np.empty(shape, np.float32, order=order), np.empty(shape, np.float32, order=order)
+
+
+def keep(owner: Any | None, pair: Pair) -> None:
+    """Offer the arrays to the next round; they live no longer than the data set that owns them."""
+    if owner is not None:
+        # A list of its own: holding the pair that was returned is holding the arrays.
+        _kept[owner] = list(pair)
