@@ -2,8 +2,14 @@
 
 from importlib.metadata import version as _version
 
-from focalboost.losses import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
+from focalboost.losses import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss, posterior
 
 __version__ = _version("focalboost")
 
-__all__ = ["BinaryFocalLoss", "MulticlassFocalLoss", "MultilabelFocalLoss", "__version__"]
+__all__ = [
+    "BinaryFocalLoss",
+    "MulticlassFocalLoss",
+    "MultilabelFocalLoss",
+    "__version__",
+    "posterior",
+]

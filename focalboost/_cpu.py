@@ -250,9 +250,9 @@ def softmax_loss(
 
 def log_focal_slope(s: Array, gamma: Array) -> Array:
     """`_pointwise.log_focal_slope` over broadcast float64 arrays."""
-    s, gamma = np.broadcast_arrays(np.asarray(s, np.float64), np.asarray(gamma, np.float64))
-    out = np.empty(s.size)
-    _kernels.log_focal_slopes(
-        np.ascontiguousarray(s).reshape(-1), np.ascontiguousarray(gamma).reshape(-1), out
-    )
-    return out.reshape(s.shape)
+    shape = np.broadcast_shapes(np.shape(s), np.shape(gamma))
+    # Copies: a broadcast array is read-only or warns when it is asked whether it is.
+    flat_s, flat_gamma = (np.array(np.broadcast_to(a, shape), np.float64).reshape(-1) for a in (s, gamma))
+    out = np.empty(flat_s.size)
+    _kernels.log_focal_slopes(flat_s, flat_gamma, out)
+    return out.reshape(shape)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize, minimize_scalar
 
-from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
+from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss, posterior
 from focalboost.calibration import (
     binary_margin,
     binary_posterior,
@@ -128,3 +128,21 @@ def test_a_common_offset_changes_nothing(offset):
     z = np.array([[0.0, 1.0, 3.0], [-2.0, 0.5, 0.25]])
     shifted = multiclass_posterior(z + offset, gamma=(2.0, 10.0, 0.5))
     np.testing.assert_allclose(shifted, multiclass_posterior(z, gamma=(2.0, 10.0, 0.5)), rtol=1e-13)
+
+
+def test_posterior_of_serving_code_is_that_of_the_loss(rng):
+    z = rng.normal(0, 3, (20, 3))
+    np.testing.assert_array_equal(
+        posterior(z[:, 0], gamma=2.0, alpha=0.25), BinaryFocalLoss(2.0, 0.25).posterior(z[:, 0])
+    )
+    np.testing.assert_array_equal(
+        posterior(z, gamma=1.0, alpha=(1, 2, 3), task="multiclass"),
+        MulticlassFocalLoss(1.0, (1, 2, 3)).posterior(z),
+    )
+    np.testing.assert_array_equal(
+        posterior(z, gamma=(0, 1, 2), task="multilabel"), MultilabelFocalLoss((0, 1, 2)).posterior(z)
+    )
+    with pytest.raises(ValueError, match=r"task == 'regression', must be one of 'binary', 'multiclass'"):
+        posterior(z, gamma=1.0, task="regression")
+    with pytest.raises(ValueError, match=r"alpha == 'balanced' needs the labels"):
+        posterior(z[:, 0], gamma=1.0, alpha="balanced")
