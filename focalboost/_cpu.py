@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost import _kernels
+from focalboost import _flags, _sigmoid_kernels, _softmax_kernels
 from focalboost._labels import PackedLabels
 from focalboost._threads import map_blocks
 
@@ -126,10 +126,10 @@ def sigmoid_gradient_hessian(
                 out = g.block(rows, load=False), h.block(rows, load=False)
                 found = 0
                 if not soft[label]:
-                    found = _kernels.sigmoid_hard(x, y, w, tables[label], bounds, *out)
-                    soft[label] = bool(found & _kernels.SOFT_LABEL)
+                    found = _sigmoid_kernels.sigmoid_hard(x, y, w, tables[label], bounds, *out)
+                    soft[label] = bool(found & _flags.SOFT_LABEL)
                 if soft[label]:
-                    found = _kernels.sigmoid_soft(x, y, w, tables[label], bounds, smooth, *out)
+                    found = _sigmoid_kernels.sigmoid_soft(x, y, w, tables[label], bounds, smooth, *out)
                 flags |= found
                 g.store(rows, out[0])
                 h.store(rows, out[1])
@@ -181,7 +181,7 @@ def softmax_gradient_hessian(
             rows = slice(start, stop)
             x, y, w = _rows(raw, rows, scratch), labels.block(rows), weights.block(rows)
             out = gradient_out[rows], hessian_out[rows]
-            return _kernels.softmax_hard(x, y, w, table, bounds, house, *out)
+            return _softmax_kernels.softmax_hard(x, y, w, table, bounds, house, *out)
 
         return run
 
@@ -217,7 +217,7 @@ def sigmoid_loss(
             rows, flags = slice(start, stop), 0
             for label, (margin, y_label, result) in enumerate(labels):
                 block = result.block(rows, load=False)
-                flags |= _kernels.sigmoid_loss(
+                flags |= _sigmoid_kernels.sigmoid_loss(
                     margin.block(rows), y_label.block(rows), gamma[label], alpha[label], smoothing, block
                 )
                 result.store(rows, block)
@@ -241,7 +241,7 @@ def softmax_loss(
         def run(start: int, stop: int) -> int:
             rows = slice(start, stop)
             x = _rows(raw, rows, scratch)
-            return _kernels.softmax_loss(x, labels.block(rows), gamma, alpha, out[rows])
+            return _softmax_kernels.softmax_loss(x, labels.block(rows), gamma, alpha, out[rows])
 
         return run
 
@@ -254,5 +254,5 @@ def log_focal_slope(s: Array, gamma: Array) -> Array:
     # Copies: a broadcast array is read-only or warns when it is asked whether it is.
     flat_s, flat_gamma = (np.array(np.broadcast_to(a, shape), np.float64).reshape(-1) for a in (s, gamma))
     out = np.empty(flat_s.size)
-    _kernels.log_focal_slopes(flat_s, flat_gamma, out)
+    _sigmoid_kernels.log_focal_slopes(flat_s, flat_gamma, out)
     return out.reshape(shape)

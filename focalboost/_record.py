@@ -11,22 +11,41 @@ from focalboost._loss import FocalLoss
 
 # What belongs to the machine, not to the model.
 _NOT_KEPT = {"device", "n_jobs"}
+# Classes and parameters of the classifier, where there is one.
+_ESTIMATOR = "estimator"
 
 
 def to_json(loss: FocalLoss) -> str:
     """Class name and every number of the loss; floats survive exactly."""
+    return json.dumps(_values(loss))
+
+
+def add_estimator(loss: FocalLoss, estimator: dict[str, Any]) -> str:
+    """The loss, and what a classifier needs besides it."""
+    return json.dumps({**_values(loss), _ESTIMATOR: estimator})
+
+
+def _values(loss: FocalLoss) -> dict[str, Any]:
     values = {f.name: getattr(loss, f.name) for f in fields(loss) if f.name not in _NOT_KEPT}
-    return json.dumps({"loss": type(loss).__name__, **values})
+    return {"loss": type(loss).__name__, **values}
 
 
 def _tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _tuples(item) for name, item in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def from_json(text: str) -> FocalLoss:
-    """The loss that `to_json` wrote."""
+    """The loss that `to_json` or `add_estimator` wrote."""
+    return read_estimator(text)[0]
+
+
+def read_estimator(text: str) -> tuple[FocalLoss, dict[str, Any] | None]:
+    """The loss, and what `add_estimator` was given with it."""
     try:
-        values = {name: _tuples(value) for name, value in json.loads(text).items()}
+        values = _tuples(json.loads(text))
+        estimator = values.pop(_ESTIMATOR, None)
         cls = getattr(losses, values.pop("loss"))
         resolved = {name: values.pop(name) for name in ("intercept", "scale")}
         loss: FocalLoss = cls(**values)
@@ -36,4 +55,4 @@ def from_json(text: str) -> FocalLoss:
             "edited or made by another version. Pass the loss yourself."
         ) from error
     loss._set(**resolved)
-    return loss
+    return loss, estimator

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost import _kernels
+from focalboost import _flags
 
 Array = NDArray[Any]
 Numbers = float | tuple[float, ...]
@@ -213,7 +213,7 @@ def classes(n_classes: int) -> Labels:
 
 def raise_for_flags(flags: int, y_true: Array, raw: Array, weight: Array | None, labels: Labels) -> None:
     """Name the first bad value that the kernels noticed; does nothing for good input."""
-    if flags & _kernels.BAD_MARGIN:
+    if flags & _flags.BAD_MARGIN:
         largest = np.float64(np.finfo(np.float32).max)
         index = _first(~(np.abs(raw.astype(np.float64)) <= largest))
         raise ValueError(
@@ -221,7 +221,7 @@ def raise_for_flags(flags: int, y_true: Array, raw: Array, weight: Array | None,
             "diverged or was given NaN: lower learning_rate, set reg_lambda > 0 or max_delta_step, and "
             "leave hessian='guarded'."
         )
-    if flags & _kernels.BAD_LABEL:
+    if flags & _flags.BAD_LABEL:
         labels.check(y_true)
-    if flags & _kernels.BAD_WEIGHT and weight is not None:
+    if flags & _flags.BAD_WEIGHT and weight is not None:
         raise_for_bad_weight(weight)

@@ -1,4 +1,4 @@
-"""What LightGBM alone needs: the start at the best constant, and models that predict without focalboost.
+"""The classifier for LightGBM, and what LightGBM alone needs for a loss of one's own.
 
     loss = BinaryFocalLoss(gamma=2.0).for_labels(y)
     with start(loss, train_set, valid_set):
@@ -10,302 +10,382 @@ Needs the extra: `pip install 'focalboost[lightgbm]'`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
+from numpy.typing import NDArray
 
-from focalboost import _model_text, _validation
-from focalboost._interop import check_version
-from focalboost._labels import MAX_PACKED_LABELS, PackedLabels
-from focalboost._loss import FocalLoss
-from focalboost._record import from_json, to_json
-from focalboost.losses import MulticlassFocalLoss, MultilabelFocalLoss
+from focalboost._estimator import PARAMETERS, FocalEstimator, Target, read_target, stored_target
 
 try:
-    import lightgbm
+    from lightgbm import LGBMClassifier, LGBMModel
 except ModuleNotFoundError as error:
     raise ImportError("focalboost.lightgbm needs LightGBM: pip install 'focalboost[lightgbm]'.") from error
 
-__all__ = ["finalize", "load_model", "pack_labels", "start", "stored_loss", "unpack_labels"]
+from focalboost._lightgbm_native import (
+    finalize,
+    finalize_with_record,
+    find_record,
+    intercepts,
+    load_model,
+    objective_line,
+    pack_labels,
+    start,
+    stored_loss,
+    unpack_labels,
+)
+from focalboost._lightgbm_training import (
+    Evaluation,
+    all_metrics,
+    as_booster,
+    as_stored,
+    check_ignored,
+    metrics_asked,
+    objective,
+    objective_is_none,
+    row_weights,
+    start_scores,
+)
 
-check_version("lightgbm", lightgbm.__version__)
+__all__ = [
+    "FocalLGBMClassifier",
+    "finalize",
+    "load_model",
+    "pack_labels",
+    "start",
+    "stored_loss",
+    "unpack_labels",
+]
 
 Array = NDArray[Any]
 
 
-def _intercepts(loss: FocalLoss) -> Array:
-    """One margin per output, shape (n_outputs,)."""
-    if loss.intercept is None:
-        raise ValueError(
-            "loss.intercept == None, must be a number: use loss.for_labels(y) and train with its result."
-        )
-    margins = np.atleast_1d(np.asarray(loss.intercept, float))
-    if isinstance(loss, MulticlassFocalLoss):
-        # LightGBM starts a softmax at the log frequencies themselves, not at their differences from the mean.
-        margins = margins - logsumexp(margins)
-    return margins
+class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
+    """LGBMClassifier with focal loss, from binary to multi-label, and true probabilities.
 
-
-@contextmanager
-def start(loss: FocalLoss, *datasets: lightgbm.Dataset) -> Iterator[None]:
-    """Start training at the best constant: `with start(loss, train_set, valid_set): ...`.
-
-    LightGBM estimates no intercept for a custom objective. Inside the block the data sets have the loss's
-    intercept as `init_score`; after it they are as they were. The trained booster knows nothing of it:
-    `finalize` puts the intercept into its trees.
+    Intercept and scale are found at `fit`: the first round starts at the best constant, and min_child_weight,
+    reg_lambda and the like mean what they mean for log loss. `booster_` is an ordinary LightGBM model that
+    has the intercept in its trees.
 
     Parameters
     ----------
-    loss : BinaryFocalLoss, MulticlassFocalLoss or MultilabelFocalLoss
-        Resolved by `for_labels`.
-    *datasets : lightgbm.Dataset
-        The training set and every validation set.
+    focal_gamma : float or one per class (multi-label: per label), default=2.0
+        Focusing parameter >= 0; 0 is cross-entropy. In the order of `classes_`.
+    focal_alpha : None, float, one per class (multi-label: per label) or "balanced", default=None
+        Class weights. Binary and multi-label: a number in (0, 1) weighs class 1 by alpha and class 0 by
+        1 - alpha, a pair is (class 0, class 1). "balanced" is n / (n_classes n_class).
+    focal_alpha_power : float or None, default=None
+        Instead of focal_alpha: class weights proportional to frequency^-power, with mean weight 1 over the
+        rows; for each label by itself. 0 is no weights, 1 is "balanced".
+    focal_hessian : {"guarded", "exact", "reweighted"}, default="guarded"
+        As `hessian` of the losses.
+    label_smoothing : float in [0, 1), default=0.0
+        A label y is read as y + label_smoothing (1/2 - y). Binary and multi-label only.
+    probability : {"posterior", "focal"}, default="posterior"
+        What predict_proba returns and predict decides by: the class probability that the margin stands for,
+        or the sigmoid or softmax of the margin, which focal loss distorts.
+    **kwargs
+        Parameters of LGBMClassifier. `objective`, `is_unbalance`, `scale_pos_weight`, `boost_from_average`,
+        `sigmoid` and `pos_bagging_fraction` cannot act under a custom objective and are refused, as is
+        boosting_type="rf". `class_weight` multiplies sample_weight.
 
-    Raises
-    ------
-    ValueError
-        If the loss is not resolved, or a data set has an `init_score` of its own.
-    RuntimeError
-        At the end of the block, if LightGBM dropped the intercept.
-    """
-    margins = _intercepts(loss)
-    changed: list[lightgbm.Dataset] = []
-    try:
-        for dataset in datasets:
-            n_samples = _label_count(dataset)
-            shape = (n_samples,) if margins.size == 1 else (n_samples, margins.size)
-            dataset.set_init_score(np.full(shape, margins))
-            changed.append(dataset)
-        yield
-        for dataset in changed:
-            scores = dataset.get_init_score() if _is_constructed(dataset) else margins
-            if margins.any() and not np.asarray(scores).any():
-                raise RuntimeError(
-                    "LightGBM set dataset.init_score to 0 and training did not start at the intercept: the "
-                    "Dataset was trained on with init_model before. Make a new Dataset and train again."
-                )
-    finally:
-        for dataset in changed:
-            # set_init_score(None) leaves the scores of a constructed Dataset in place.
-            if _is_constructed(dataset):
-                dataset.set_field("init_score", None)
-            dataset.init_score = None
-
-
-def _label_count(dataset: lightgbm.Dataset) -> int:
-    """Rows of a data set that has no init_score yet.
-
-    It is not constructed for that, because its bins are to follow the parameters of the training to come.
-    """
-    if dataset.used_indices is not None:
-        dataset.construct()  # a subset has the bins of its parent already
-    constructed = _is_constructed(dataset)
-    scores = dataset.get_init_score() if constructed else dataset.init_score
-    if scores is not None:
-        raise ValueError(
-            "dataset.init_score is set, must be None: its margins take the place of the intercept. "
-            "Train without start(), or on a Dataset without init_score."
-        )
-    label = dataset.get_label() if constructed else dataset.label
-    if label is None:
-        raise ValueError(
-            "dataset.label == None, must be given: call dataset.construct() first where the labels are in "
-            "a file."
-        )
-    return len(label)
-
-
-def _is_constructed(dataset: lightgbm.Dataset) -> bool:
-    try:
-        dataset.num_data()
-    except lightgbm.basic.LightGBMError:
-        return False
-    return True
-
-
-def _objective(loss: FocalLoss, n_outputs: int) -> str:
-    """LightGBM's objective whose transform turns the margins into the loss's confidence."""
-    if isinstance(loss, MulticlassFocalLoss):
-        return f"multiclass num_class:{n_outputs}"
-    if isinstance(loss, MultilabelFocalLoss):
-        return f"multiclassova num_class:{n_outputs} sigmoid:1"
-    return "binary sigmoid:1"
-
-
-def finalize(booster: lightgbm.Booster, loss: FocalLoss, *, baked: bool | None = None) -> lightgbm.Booster:
-    """A booster that plain LightGBM loads and predicts with, as if the objective were its own.
-
-    The intercept goes into the first trees, the objective that gives probabilities and the loss itself into
-    the text. `predict` then gives the focal confidence, `raw_score=True` the margin; `loss.posterior` of the
-    margin is the class probability.
-
-    Parameters
+    Attributes
     ----------
-    booster : lightgbm.Booster
-        Trained with `loss` inside `start`; it is not changed.
-    loss : BinaryFocalLoss, MulticlassFocalLoss or MultilabelFocalLoss
-        As in training. One that is not resolved by `for_labels` has no intercept, and none is added.
-    baked : bool, optional
-        Whether the trees have the intercept already, because training continued from a finalized model.
-        Needed only where the first tree has shrinkage 1: such a model's has, and one with learning_rate=1.
+    classes_ : ndarray
+        Class labels, sorted; for several labels a row (at most 24), the numbers of the columns.
+    n_classes_ : int
+        Their number.
+    loss_ : BinaryFocalLoss, MulticlassFocalLoss or MultilabelFocalLoss
+        As trained: alpha, intercept and scale are numbers.
 
-    Returns
-    -------
-    lightgbm.Booster
-        New, with the `best_iteration` and `best_score` of `booster`.
+    Notes
+    -----
+    The focal loss relative to its start, "focal_loss", is a metric of every eval set. LightGBM's early
+    stopping stops at the first metric that no longer improves, with first_metric_only=True at the first of
+    its own metrics, or else at "focal_loss". Callables `(y_true, probability[, weight])` see what
+    predict_proba returns (of class 1 if binary), with classes numbered from 0. Of LightGBM's own metrics
+    those that look at the order only can be used: auc and average_precision, auc_mu and multi_error.
 
-    Raises
-    ------
-    ValueError
-        If the booster is finalized already, has no trees, or does not fit the loss.
+    `decision_function` is the margin: where class weights or gammas differ between the classes, `predict`
+    does not change sides at 0.
 
     Examples
     --------
-    >>> import numpy as np, lightgbm as lgb
-    >>> from focalboost import BinaryFocalLoss
-    >>> from focalboost.lightgbm import finalize, start
-    >>> X, y = np.arange(1000.0)[:, None], np.arange(1000) >= 950
-    >>> train_set = lgb.Dataset(X, y)
-    >>> loss = BinaryFocalLoss(gamma=2.0).for_labels(y)
-    >>> with start(loss, train_set):
-    ...     booster = lgb.train({"objective": loss, "verbosity": -1}, train_set, 20)
-    >>> booster = finalize(booster, loss)
-    >>> booster.predict([[10.0], [990.0]]).round(2)
-    array([0.13, 0.66])
+    >>> import numpy as np
+    >>> from focalboost.lightgbm import FocalLGBMClassifier
+    >>> X = np.arange(1000.0)[:, None]
+    >>> y = np.where(np.arange(1000) >= 950, "fraud", "good")
+    >>> model = FocalLGBMClassifier(focal_gamma=2.0, n_estimators=20, n_jobs=1, verbosity=-1).fit(X, y)
+    >>> model.classes_
+    array(['fraud', 'good'], dtype='<U5')
+    >>> model.predict([[10.0], [990.0]])
+    array(['good', 'fraud'], dtype='<U5')
     """
-    text = booster.model_to_string(num_iteration=-1)
-    header, trees, rest = _model_text.split_trees(text)
-    if _model_text.find_record(rest) is not None:
-        raise ValueError("booster is finalized already: its trees have the intercept. Use it as it is.")
-    n_outputs = booster.num_model_per_iteration()
-    if not trees:
-        raise ValueError("booster has no trees, must have at least one to hold the intercept.")
-    margins = np.zeros(n_outputs) if loss.intercept is None else _intercepts(loss)
-    if margins.size != n_outputs:
-        raise ValueError(
-            f"loss has {margins.size} outputs, booster has {n_outputs}, must be equal: pass the loss that "
-            "the booster was trained with."
+
+    def __init__(
+        self,
+        *,
+        focal_gamma: Any = 2.0,
+        focal_alpha: Any = None,
+        focal_alpha_power: float | None = None,
+        focal_hessian: Literal["guarded", "exact", "reweighted"] = "guarded",
+        label_smoothing: float = 0.0,
+        probability: Literal["posterior", "focal"] = "posterior",
+        objective: None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(objective=objective, **kwargs)
+        self.focal_gamma = focal_gamma
+        self.focal_alpha = focal_alpha
+        self.focal_alpha_power = focal_alpha_power
+        self.focal_hessian = focal_hessian
+        self.label_smoothing = label_smoothing
+        self.probability = probability
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _process_params(self, stage: str) -> dict[str, Any]:
+        """LightGBM warns of parameters that it does not know."""
+        params: dict[str, Any] = super()._process_params(stage)
+        return {name: value for name, value in params.items() if name not in PARAMETERS}
+
+    def fit(  # type: ignore[override]  # as LGBMClassifier.fit: without group, which LGBMModel has
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        init_score: Any = None,
+        eval_set: Any = None,
+        eval_names: list[str] | None = None,
+        eval_sample_weight: Any = None,
+        eval_class_weight: Any = None,
+        eval_init_score: Any = None,
+        eval_metric: Any = None,
+        feature_name: Any = "auto",
+        categorical_feature: Any = "auto",
+        callbacks: list[Callable[..., Any]] | None = None,
+        init_model: Any = None,
+        *,
+        eval_X: Any = None,
+        eval_y: Any = None,
+    ) -> Self:
+        """Train.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+            What LGBMClassifier takes.
+        y : array-like of shape (n_samples,), or of 0 and 1 and shape (n_samples, n_labels)
+            Any class labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights >= 0; probabilities are those of the weighted population.
+        init_score, eval_init_score : array-like, optional
+            Margins to start from in the place of the intercept. Predictions do not have them.
+        init_model : FocalLGBMClassifier, Booster or path, optional
+            Model to continue; it keeps its intercept.
+        eval_set, eval_X, eval_y, eval_names, eval_sample_weight, eval_class_weight, eval_metric, \
+feature_name, categorical_feature, callbacks
+            As for LGBMClassifier; labels are class labels. Pairs in eval_set and eval_X with eval_y are both
+            taken, whatever the version of LightGBM.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter, label, weight or metric is not valid.
+        """
+        params = {name: value for name, value in self.get_params().items() if name not in PARAMETERS}
+        check_ignored(params)
+        labels, multilabel = read_target("y", y)
+        target = Target.of(labels, multilabel=multilabel)
+        encoded = target.encode("y", labels)
+        weight = row_weights(sample_weight, params.pop("class_weight"), labels)
+        loss = self._resolve_loss(encoded, weight, target)
+        if init_model is not None:
+            init_model = as_booster(init_model)
+            target.check_continues(stored_target(find_record(init_model)), "init_model")
+        stored = as_stored(encoded, target)
+        builtin, functions = metrics_asked(params, eval_metric, target)
+        margins = intercepts(loss)
+        starts = init_score is None and init_model is None
+        evaluation = Evaluation(X, y, stored, target)
+        evaluation.add(eval_set, eval_X, eval_y, eval_sample_weight, eval_class_weight)
+        if evaluation.sets and starts and eval_init_score is None:
+            eval_init_score = [start_scores(label.shape[0], margins) for _, label in evaluation.sets]
+        if target.n_outputs > 1:
+            params["num_class"] = target.n_outputs
+        training = LGBMModel(
+            **{**params, "objective": objective(loss, encoded, target), "metric": builtin or "None"}
         )
-    if baked is None:
-        if loss.intercept is not None and 1.0 in _model_text.first_shrinkages(trees, n_outputs):
-            raise ValueError(
-                "the first tree has shrinkage 1, baked must be given: True if training continued from a "
-                "finalized model, False if learning_rate is 1."
-            )
-        baked = False
-    if not baked:
-        trees[:n_outputs] = [
-            _model_text.add_to_tree(tree, bias)
-            for tree, bias in zip(trees[:n_outputs], margins.tolist(), strict=True)
-        ]
-    header, rest = _model_text.with_objective(header, rest, _objective(loss, n_outputs), to_json(loss))
-    final = _booster(_model_text.without_tree_sizes(header) + "".join(trees) + rest)
-    final.best_iteration, final.best_score = booster.best_iteration, booster.best_score
-    return final
-
-
-def _booster(text: str) -> lightgbm.Booster:
-    return lightgbm.Booster(model_str=text)
-
-
-def load_model(path: str | PathLike[str]) -> lightgbm.Booster:
-    """Load a LightGBM text model, checked first: a damaged file can abort the process inside LightGBM.
-
-    Parameters
-    ----------
-    path : path
-        Of a file that `Booster.save_model` wrote.
-
-    Returns
-    -------
-    lightgbm.Booster
-
-    Raises
-    ------
-    ValueError
-        If the file is not a whole LightGBM text model.
-    """
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
-    header, trees, rest = _model_text.split_trees(text)
-    return _booster(_model_text.without_tree_sizes(header) + "".join(trees) + rest)
-
-
-def stored_loss(booster: lightgbm.Booster) -> FocalLoss:
-    """The loss that a finalized booster keeps, in this process or loaded from a file.
-
-    Raises
-    ------
-    ValueError
-        If the booster was not finalized, or its record is damaged.
-    """
-    record = _model_text.find_record(booster.model_to_string(num_iteration=1))
-    if record is None:
-        raise ValueError(
-            "booster has no stored loss, must be one that finalize(booster, loss) returned, or its file."
+        training.fit(
+            X,
+            stored,
+            sample_weight=weight,
+            init_score=start_scores(len(encoded), margins) if starts else init_score,
+            eval_names=eval_names,
+            eval_init_score=eval_init_score,
+            eval_metric=all_metrics(loss, target, self.probability, functions),
+            feature_name=feature_name,
+            categorical_feature=categorical_feature,
+            callbacks=[*(callbacks or []), objective_is_none()],
+            init_model=init_model,
+            **evaluation.arguments(),
         )
-    return from_json(record)
+        # All that training has set, and none of the parameters that it was given.
+        given = {*training.get_params(), "_other_params"}
+        for name, value in vars(training).items():
+            if name not in given:
+                setattr(self, name, value)
+        self.loss_, self._target = loss, target
+        self._set_booster(finalize_with_record(training.booster_, loss, self._record(), baked=not starts))
+        return self
 
+    def _set_booster(self, booster: Any) -> None:
+        """What LGBMClassifier looks up in order to predict."""
+        self._Booster = booster
+        self._classes, self._n_classes = self._target.classes, len(self._target.classes)
+        self._objective = objective_line(self.loss_, self._target.n_outputs).partition(" ")[0]
 
-def pack_labels(y: ArrayLike) -> Array:
-    """Multi-label rows as one number each, for LightGBM's one label per row: the sum of y_l 2^l.
+    def decision_function(
+        self,
+        X: Any,
+        *,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        validate_features: bool = False,
+        **kwargs: Any,
+    ) -> Array:
+        """Margins: (n_samples,) for two classes, else a column per class or label.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples, n_labels)
-        0 and 1; at most 24 labels, the integers that a float32 holds exactly.
+        Parameters
+        ----------
+        X, start_iteration, num_iteration, validate_features, **kwargs
+            As for `LGBMClassifier.predict`.
 
-    Returns
-    -------
-    ndarray of shape (n_samples,), float32
-
-    Raises
-    ------
-    ValueError
-        If there are more than 24 labels or other values.
-
-    Examples
-    --------
-    >>> from focalboost.lightgbm import pack_labels, unpack_labels
-    >>> pack_labels([[1, 0, 1], [0, 1, 0]])
-    array([5., 2.], dtype=float32)
-    >>> unpack_labels([5.0, 2.0], 3)
-    array([[1, 0, 1],
-           [0, 1, 0]], dtype=uint8)
-    """
-    labels = _validation.numeric("y", y)
-    if labels.ndim != 2 or not 1 <= labels.shape[1] <= MAX_PACKED_LABELS:
-        raise ValueError(
-            f"y has shape {labels.shape}, must be (n_samples, n_labels) with 1 to {MAX_PACKED_LABELS} "
-            "labels: a float32 label holds no more bits. Split them over several boosters, or use XGBoost."
+        Returns
+        -------
+        ndarray, float64
+        """
+        margins: Array = self._raw(
+            X,
+            raw_score=True,
+            start_iteration=start_iteration,
+            num_iteration=num_iteration,
+            validate_features=validate_features,
+            **kwargs,
         )
-    bad = (labels != 0) & (labels != 1)
-    if bad.any():
-        row, label = np.argwhere(bad)[0]
-        raise ValueError(
-            f"y[{row}, {label}] == {_validation.show(labels[row, label])}, must be 0 or 1: soft labels "
-            "cannot be packed into bits. Use XGBoost for them."
+        return margins
+
+    def _raw(self, X: Any, **kwargs: Any) -> Any:
+        self._fitted_target()
+        return super().predict_proba(X, **kwargs)
+
+    def predict_proba(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Class probabilities, or focal confidences with probability="focal".
+
+        Parameters
+        ----------
+        X, raw_score, start_iteration, num_iteration, pred_leaf, pred_contrib, validate_features, **kwargs
+            As for `LGBMClassifier.predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Or what raw_score, pred_leaf or pred_contrib ask for.
+        """
+        result = self._raw(
+            X,
+            raw_score=not (pred_leaf or pred_contrib),
+            start_iteration=start_iteration,
+            num_iteration=num_iteration,
+            pred_leaf=pred_leaf,
+            pred_contrib=pred_contrib,
+            validate_features=validate_features,
+            **kwargs,
         )
-    return (labels.astype(np.int64) @ (1 << np.arange(labels.shape[1]))).astype(np.float32)
+        return result if raw_score or pred_leaf or pred_contrib else self._probabilities(result)
 
+    def predict(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """The most probable class by predict_proba; labels with more than 0.5.
 
-def unpack_labels(packed: ArrayLike, n_labels: int) -> Array:
-    """The inverse of `pack_labels`.
+        Parameters
+        ----------
+        X, raw_score, start_iteration, num_iteration, pred_leaf, pred_contrib, validate_features, **kwargs
+            As for `LGBMClassifier.predict`.
 
-    Parameters
-    ----------
-    packed : array-like of shape (n_samples,)
-        As `pack_labels` returned them, or `Dataset.get_label()`.
-    n_labels : int
-        Number of columns.
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Or what raw_score, pred_leaf or pred_contrib ask for.
+        """
+        result = self.predict_proba(
+            X,
+            raw_score=raw_score,
+            start_iteration=start_iteration,
+            num_iteration=num_iteration,
+            pred_leaf=pred_leaf,
+            pred_contrib=pred_contrib,
+            validate_features=validate_features,
+            **kwargs,
+        )
+        return result if raw_score or pred_leaf or pred_contrib else self._decide(result)
 
-    Returns
-    -------
-    ndarray of shape (n_samples, n_labels), uint8
-    """
-    return PackedLabels(np.asarray(packed), n_labels).unpack()
+    def save_model(self, path: str | PathLike[str]) -> None:
+        """Write the model as LightGBM's text, with classes, loss and the focal parameters.
+
+        Parameters
+        ----------
+        path : path
+            Plain LightGBM reads the file too and predicts the focal confidence.
+        """
+        self._fitted_target()
+        self.booster_.save_model(str(path))
+
+    def load_model(self, path: str | PathLike[str]) -> None:
+        """Load what `save_model` wrote.
+
+        Parameters
+        ----------
+        path : path
+            Of a text model.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or the model is not one of this class.
+        """
+        booster = load_model(path)
+        self._restore(find_record(booster))
+        self._set_booster(booster)
+        self._n_features = self._n_features_in = booster.num_feature()
+        names = booster.feature_name()
+        self._fitted_with_feature_names = names != [f"Column_{i}" for i in range(len(names))]
+        self._best_iteration, self._best_score, self._evals_result = booster.best_iteration, {}, {}
+        self.fitted_ = True

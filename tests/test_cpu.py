@@ -173,7 +173,7 @@ def test_kernels_compile_where_no_cache_can_be_written():
         "def refuse(self):\n"
         "    raise OSError('read-only file system')\n"
         "caching._CacheLocator.ensure_cache_path = refuse\n"
-        "from focalboost import BinaryFocalLoss, _kernels\n"
+        "from focalboost import BinaryFocalLoss\n"
         "print(BinaryFocalLoss(0.0).gradient_hessian([0, 1], [0.0, 0.0])[0].tolist())"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

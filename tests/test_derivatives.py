@@ -216,14 +216,14 @@ def test_guarded_is_the_larger_of_the_two(rng):
 
 def test_a_nan_never_comes_out_as_a_number():
     """The kernels themselves, under the checks: NaN in, NaN out, and flagged."""
-    from focalboost import _kernels
+    from focalboost import _flags, _sigmoid_kernels
     from focalboost._loss import BOUNDS, kernel_table
 
     raw, y = np.float32([np.nan, 0.0]), np.float32([1, 1])
     g, h = np.zeros(2, np.float32), np.zeros(2, np.float32)
     table = kernel_table(np.array([2.0, 2.0]), np.array([1.0, 1.0]))
-    flags = _kernels.sigmoid_hard(raw, y, None, table, BOUNDS["guarded"], g, h)
-    assert flags == _kernels.BAD_MARGIN
+    flags = _sigmoid_kernels.sigmoid_hard(raw, y, None, table, BOUNDS["guarded"], g, h)
+    assert flags == _flags.BAD_MARGIN
     assert np.isnan(g[0])
     assert np.isnan(h[0])
     assert np.isfinite([g[1], h[1]]).all()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from focalboost import _elementary as e
-from focalboost import _kernels
+from focalboost import _sigmoid_kernels, _softmax_kernels
 from focalboost._jit import FAST_MATH
 from focalboost._loss import BOUNDS, kernel_table
 
@@ -55,9 +55,9 @@ def test_the_loops_are_vectorised():
     z = np.zeros((n, 2), np.float32)
     bounds, one = BOUNDS["guarded"], np.float32(1)
     calls = {
-        _kernels.sigmoid_hard: (x, y, None, table, bounds, *out),
-        _kernels.sigmoid_soft: (x, y, None, table, bounds, one, *out),
-        _kernels.softmax_hard: (z, y, None, table, bounds, one, z.copy(), z.copy()),
+        _sigmoid_kernels.sigmoid_hard: (x, y, None, table, bounds, *out),
+        _sigmoid_kernels.sigmoid_soft: (x, y, None, table, bounds, one, *out),
+        _softmax_kernels.softmax_hard: (z, y, None, table, bounds, one, z.copy(), z.copy()),
     }
 
     features = llvm.get_host_cpu_features()

@@ -13,6 +13,8 @@ PACKAGE = Path(focalboost.__file__).parent
 # Left may import right, never the other way.
 FLOORS = [
     ["xgboost", "lightgbm"],
+    ["_xgboost_training", "_lightgbm_training"],
+    ["_estimator", "_lightgbm_native"],
     ["_model_text"],
     ["_record"],
     ["losses"],
@@ -24,7 +26,8 @@ FLOORS = [
     ["_cpu"],
     ["_labels"],
     ["_validation"],
-    ["_kernels", "_threads"],
+    ["_sigmoid_kernels", "_softmax_kernels", "_threads"],
+    ["_flags"],
     ["_pointwise"],
     ["_elementary"],
     ["_jit"],

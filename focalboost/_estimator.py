@@ -1,0 +1,315 @@
+"""What the two classifiers share: labels, the loss that the parameters ask for, probabilities, the record."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
+from sklearn.exceptions import NotFittedError
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from focalboost import _validation
+from focalboost._loss import FocalLoss
+from focalboost._record import add_estimator, read_estimator
+from focalboost.losses import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
+
+Array = NDArray[Any]
+Task = Literal["binary", "multiclass", "multilabel"]
+
+PARAMETERS = (
+    "focal_gamma",
+    "focal_alpha",
+    "focal_alpha_power",
+    "focal_hessian",
+    "label_smoothing",
+    "probability",
+)
+PROBABILITIES = ("posterior", "focal")
+
+
+# ---------------------------------------------------------------------- labels
+def read_target(name: str, y: Any) -> tuple[Array, bool]:
+    """Labels as an array, and whether they are a matrix of several labels a row."""
+    if y is None:
+        raise ValueError(f"requires y to be passed, but the target {name} is None")  # scikit-learn's words
+    array = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    assert_all_finite(array, input_name=name)
+    check_classification_targets(array)
+    kind = type_of_target(array, input_name=name)
+    if kind == "multilabel-indicator":
+        bad = (array != 0) & (array != 1)
+        if bad.any():
+            row, label = np.argwhere(bad)[0]
+            raise ValueError(
+                f"{name}[{row}, {label}] == {_validation.show(array[row, label])}, must be 0 or 1 where "
+                "there is a column per label."
+            )
+        return array.astype(np.uint8), True
+    if array.ndim == 2 and array.shape[1] > 1:
+        raise ValueError(
+            f"{name} has shape {array.shape}, must be (n_samples,), or (n_samples, n_labels) with 0 and 1: "
+            "for several targets of several classes use sklearn.multioutput.MultiOutputClassifier."
+        )
+    return column_or_1d(array, warn=True), False
+
+
+@dataclass(frozen=True)
+class Target:
+    """How the labels of the training set are numbered."""
+
+    task: Task
+    classes: Array
+    """Sorted class labels; for several labels a row, the numbers of the columns."""
+
+    @classmethod
+    def of(cls, labels: Array, *, multilabel: bool) -> Target:
+        if multilabel:
+            return cls("multilabel", np.arange(labels.shape[1]))
+        classes = LabelEncoder().fit(labels).classes_
+        if len(classes) < 2:
+            raise ValueError(
+                f"y has {len(classes)} class, {', '.join(map(repr, classes.tolist()))}, must have 2 or more: "
+                "there is nothing to tell apart."
+            )
+        return cls("binary" if len(classes) == 2 else "multiclass", classes)
+
+    @property
+    def n_outputs(self) -> int:
+        return 1 if self.task == "binary" else len(self.classes)
+
+    def encode(self, name: str, y: Any) -> Array:
+        """0, 1, ... for the classes; the matrix itself for several labels a row."""
+        labels, multilabel = read_target(name, y)
+        if multilabel != (self.task == "multilabel") or (multilabel and labels.shape[1] != len(self.classes)):
+            wanted = f"(n_samples, {len(self.classes)})" if self.task == "multilabel" else "(n_samples,)"
+            raise ValueError(f"{name} has shape {labels.shape}, must be {wanted} as y of the training set.")
+        if multilabel:
+            return labels
+        unknown = ~np.isin(labels, self.classes)
+        if unknown.any():
+            raise ValueError(
+                f"{name} has class {_validation.show(labels[unknown][0])}, must be one of y: "
+                f"{self.classes.tolist()!r}. Leave its rows out, or have some of them in the training set."
+            )
+        return np.searchsorted(self.classes, labels)
+
+    def same_as(self, other: Target) -> bool:
+        return self.task == other.task and np.array_equal(self.classes, other.classes)
+
+    def check_continues(self, other: Target | None, name: str) -> None:
+        """Refuse to go on from a model whose outputs mean other classes."""
+        if other is not None and not self.same_as(other):
+            raise ValueError(
+                f"{name} has the classes {other.classes.tolist()!r} ({other.task}), must have those of y: "
+                f"{self.classes.tolist()!r} ({self.task}). Train a new model."
+            )
+
+
+# ---------------------------------------------------------------------- parameters
+def power_weights(labels: Array, weight: Array | None, power: float, target: Target) -> Any:
+    """Class weights proportional to frequency^-power; their mean over the rows is 1."""
+
+    def weights(share: Array) -> tuple[float, ...]:
+        if not share.all():
+            raise ValueError(
+                "focal_alpha_power needs rows with weight of every class: frequency 0 has no finite weight. "
+                "Pass numbers as focal_alpha."
+            )
+        raw = share**-power
+        return tuple((raw / np.sum(share * raw)).tolist())
+
+    if target.task == "multilabel":
+        rates = _validation.weighted_mean(labels, weight)
+        return tuple(weights(np.array([1.0 - rate, rate])) for rate in rates)
+    counts = np.bincount(labels, weight, minlength=len(target.classes))
+    return weights(counts / counts.sum())
+
+
+def check_weight(sample_weight: Any, n_samples: int) -> Array | None:
+    """Row weights as float64, or None."""
+    if sample_weight is None:
+        return None
+    weight = _validation.check_weight_shape(np.asarray(sample_weight, float), n_samples)
+    if weight is not None and not weight.any():
+        raise ValueError("sample_weight is zero in all rows, must be > 0 in at least one.")
+    return weight
+
+
+def refuse(owner: str, name: str, value: object, cure: str, neutral: Sequence[object] = (None,)) -> None:
+    """Raise for a parameter that the booster ignores when the objective is not its own."""
+    if not any(value is ok or (ok is not None and value == ok) for ok in neutral):
+        raise ValueError(
+            f"{name} == {_validation.show(value)}, must be {neutral[0]}: {owner} ignores it with a custom "
+            f"objective. {cure}"
+        )
+
+
+def plain(value: Any) -> Any:
+    """A parameter as JSON can hold it."""
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def predicted(loss: FocalLoss, target: Target, probability: str, margins: Any) -> Array:
+    """Probability of class 1 (binary), of each class, or of each label."""
+    raw = np.asarray(margins, np.float64)
+    if probability == "posterior":
+        return loss.posterior(raw)
+    return np.asarray(softmax(raw, axis=1) if target.task == "multiclass" else expit(raw))
+
+
+class FocalEstimator:
+    """Mixin over XGBClassifier and LGBMClassifier; the subclass knows how to train and to get margins."""
+
+    focal_gamma: Any
+    focal_alpha: Any
+    focal_alpha_power: Any
+    focal_hessian: Any
+    label_smoothing: Any
+    probability: Any
+    n_jobs: Any
+    loss_: FocalLoss
+    _target: Target
+
+    _losses: ClassVar[dict[str, type[FocalLoss]]] = {
+        "binary": BinaryFocalLoss,
+        "multiclass": MulticlassFocalLoss,
+        "multilabel": MultilabelFocalLoss,
+    }
+
+    @property
+    def classes_(self) -> Array:
+        """Class labels in sorted order; for several labels a row, the numbers of the columns."""
+        return self._fitted_target().classes
+
+    def _fitted_target(self) -> Target:
+        target: Target | None = getattr(self, "_target", None)
+        if target is None:
+            raise NotFittedError(f"This {type(self).__name__} is not fitted: call fit or load_model first.")
+        return target
+
+    # ------------------------------------------------------------------ training
+    def _resolve_loss(self, labels: Array, weight: Array | None, target: Target) -> FocalLoss:
+        """The loss of the estimator's parameters for these labels."""
+        _validation.check_choice("probability", self.probability, PROBABILITIES)
+        options: dict[str, Any] = {"hessian": self.focal_hessian}
+        if isinstance(self.n_jobs, Integral) and self.n_jobs != 0:
+            options["n_jobs"] = int(self.n_jobs)
+        if target.task == "multiclass":
+            refuse_smoothing(self.label_smoothing)
+            options["n_classes"] = len(target.classes)
+        else:
+            options["label_smoothing"] = self.label_smoothing
+            if target.task == "multilabel":
+                options["n_labels"] = len(target.classes)
+        alpha = self._alpha(labels, weight, target)
+        try:
+            loss = self._losses[target.task](self.focal_gamma, alpha, **options)
+            return loss.for_labels(labels, weight)
+        except (ValueError, TypeError) as error:
+            # The losses name their parameters without the prefix that the estimators need.
+            if str(error).startswith(("gamma", "alpha", "hessian")):
+                raise type(error)(f"focal_{error}") from error
+            raise
+
+    def _alpha(self, labels: Array, weight: Array | None, target: Target) -> Any:
+        if self.focal_alpha_power is None:
+            return self.focal_alpha
+        if self.focal_alpha is not None:
+            raise ValueError(
+                f"focal_alpha == {self.focal_alpha!r} and focal_alpha_power == {self.focal_alpha_power!r}, "
+                "must be None in one of the two: both set the class weights."
+            )
+        power = _validation.number(
+            "focal_alpha_power", self.focal_alpha_power, ">= 0 and finite", low=0.0, strict=False
+        )
+        return power_weights(labels, weight, power, target)
+
+    # ------------------------------------------------------------------ prediction
+    def _probabilities(self, margins: Any) -> Array:
+        """(n_samples, n_classes), or (n_samples, n_labels)."""
+        values = predicted(self.loss_, self._fitted_target(), self.probability, margins)
+        return values if values.ndim == 2 else np.stack([1.0 - values, values], axis=1)
+
+    def _decide(self, probabilities: Array) -> Array:
+        target = self._fitted_target()
+        if target.task == "multilabel":
+            return (probabilities > 0.5).astype(np.int64)
+        return np.asarray(target.classes[probabilities.argmax(axis=1)])
+
+    # ------------------------------------------------------------------ the record in the model
+    def _record(self) -> str:
+        target = self._fitted_target()
+        values = {name: plain(getattr(self, name)) for name in PARAMETERS}
+        return add_estimator(
+            self.loss_,
+            {
+                "task": target.task,
+                "classes": target.classes.tolist(),
+                "dtype": target.classes.dtype.str,
+                "parameters": values,
+            },
+        )
+
+    def _restore(self, record: str | None) -> None:
+        """Loss, classes and focal parameters from a record."""
+        target = stored_target(record)
+        if record is None or target is None:
+            raise ValueError(
+                f"the model was not saved by a {type(self).__name__}, must be one: its classes are unknown. "
+                "Use stored_loss(booster) and its posterior."
+            )
+        loss, estimator = read_estimator(record)
+        self.loss_, self._target = loss, target
+        for name, value in (estimator or {})["parameters"].items():
+            setattr(self, name, value)
+
+
+def refuse_smoothing(label_smoothing: object) -> None:
+    if label_smoothing != 0:
+        raise ValueError(
+            f"label_smoothing == {_validation.show(label_smoothing)}, must be 0 for more than two classes: "
+            "it is for binary and multi-label targets."
+        )
+
+
+def stored_target(record: str | None) -> Target | None:
+    """The classes in a record; None where there is none, or one of a loss without an estimator."""
+    if record is None:
+        return None
+    _, estimator = read_estimator(record)
+    if estimator is None:
+        return None
+    dtype = np.dtype(estimator["dtype"])
+    return Target(estimator["task"], np.array(list(estimator["classes"]), dtype))
+
+
+# ---------------------------------------------------------------------- metrics
+def split_metrics(eval_metric: Any) -> tuple[list[str], list[Callable[..., Any]]]:
+    """Names of built-in metrics, and callables."""
+    if eval_metric is None:
+        return [], []
+    metrics = [eval_metric] if isinstance(eval_metric, str) or callable(eval_metric) else list(eval_metric)
+    for metric in metrics:
+        if not isinstance(metric, str) and not callable(metric):
+            raise TypeError(f"eval_metric has {metric!r}, must be names and callables.")
+    return [m for m in metrics if isinstance(m, str)], [m for m in metrics if callable(m)]
+
+
+def takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether a metric has a parameter of this name."""
+    return name in inspect.signature(function).parameters
+
+
+def pairs(eval_set: Any) -> Iterable[tuple[Any, Any]]:
+    """The (X, y) of an eval_set, also of one that is a single pair."""
+    return [eval_set] if isinstance(eval_set, tuple) else list(eval_set)

@@ -1,0 +1,309 @@
+"""The start at the best constant, models that predict without focalboost, labels packed into bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+
+from focalboost import _model_text, _validation
+from focalboost._interop import check_version
+from focalboost._labels import MAX_PACKED_LABELS, PackedLabels
+from focalboost._loss import FocalLoss
+from focalboost._record import from_json, to_json
+from focalboost.losses import MulticlassFocalLoss, MultilabelFocalLoss
+
+check_version("lightgbm", lightgbm.__version__)
+
+Array = NDArray[Any]
+
+
+def intercepts(loss: FocalLoss) -> Array:
+    """One margin per output, shape (n_outputs,)."""
+    if loss.intercept is None:
+        raise ValueError(
+            "loss.intercept == None, must be a number: use loss.for_labels(y) and train with its result."
+        )
+    margins = np.atleast_1d(np.asarray(loss.intercept, float))
+    if isinstance(loss, MulticlassFocalLoss):
+        # LightGBM starts a softmax at the log frequencies themselves, not at their differences from the mean.
+        margins = margins - logsumexp(margins)
+    return margins
+
+
+@contextmanager
+def start(loss: FocalLoss, *datasets: lightgbm.Dataset) -> Iterator[None]:
+    """Start training at the best constant: `with start(loss, train_set, valid_set): ...`.
+
+    LightGBM estimates no intercept for a custom objective. Inside the block the data sets have the loss's
+    intercept as `init_score`; after it they are as they were. The trained booster knows nothing of it:
+    `finalize` puts the intercept into its trees.
+
+    Parameters
+    ----------
+    loss : BinaryFocalLoss, MulticlassFocalLoss or MultilabelFocalLoss
+        Resolved by `for_labels`.
+    *datasets : lightgbm.Dataset
+        The training set and every validation set.
+
+    Raises
+    ------
+    ValueError
+        If the loss is not resolved, or a data set has an `init_score` of its own.
+    RuntimeError
+        At the end of the block, if LightGBM dropped the intercept.
+    """
+    margins = intercepts(loss)
+    changed: list[lightgbm.Dataset] = []
+    try:
+        for dataset in datasets:
+            n_samples = _label_count(dataset)
+            shape = (n_samples,) if margins.size == 1 else (n_samples, margins.size)
+            dataset.set_init_score(np.full(shape, margins))
+            changed.append(dataset)
+        yield
+        for dataset in changed:
+            scores = dataset.get_init_score() if _is_constructed(dataset) else margins
+            if margins.any() and not np.asarray(scores).any():
+                raise RuntimeError(
+                    "LightGBM set dataset.init_score to 0 and training did not start at the intercept: the "
+                    "Dataset was trained on with init_model before. Make a new Dataset and train again."
+                )
+    finally:
+        for dataset in changed:
+            # set_init_score(None) leaves the scores of a constructed Dataset in place.
+            if _is_constructed(dataset):
+                dataset.set_field("init_score", None)
+            dataset.init_score = None
+
+
+def _label_count(dataset: lightgbm.Dataset) -> int:
+    """Rows of a data set that has no init_score yet.
+
+    It is not constructed for that, because its bins are to follow the parameters of the training to come.
+    """
+    if dataset.used_indices is not None:
+        dataset.construct()  # a subset has the bins of its parent already
+    constructed = _is_constructed(dataset)
+    scores = dataset.get_init_score() if constructed else dataset.init_score
+    if scores is not None:
+        raise ValueError(
+            "dataset.init_score is set, must be None: its margins take the place of the intercept. "
+            "Train without start(), or on a Dataset without init_score."
+        )
+    label = dataset.get_label() if constructed else dataset.label
+    if label is None:
+        raise ValueError(
+            "dataset.label == None, must be given: call dataset.construct() first where the labels are in "
+            "a file."
+        )
+    return len(label)
+
+
+def _is_constructed(dataset: lightgbm.Dataset) -> bool:
+    try:
+        dataset.num_data()
+    except lightgbm.basic.LightGBMError:
+        return False
+    return True
+
+
+def objective_line(loss: FocalLoss, n_outputs: int) -> str:
+    """LightGBM's objective whose transform turns the margins into the loss's confidence."""
+    if isinstance(loss, MulticlassFocalLoss):
+        return f"multiclass num_class:{n_outputs}"
+    if isinstance(loss, MultilabelFocalLoss):
+        return f"multiclassova num_class:{n_outputs} sigmoid:1"
+    return "binary sigmoid:1"
+
+
+def finalize(booster: lightgbm.Booster, loss: FocalLoss, *, baked: bool | None = None) -> lightgbm.Booster:
+    """A booster that plain LightGBM loads and predicts with, as if the objective were its own.
+
+    The intercept goes into the first trees, the objective that gives probabilities and the loss itself into
+    the text. `predict` then gives the focal confidence, `raw_score=True` the margin; `loss.posterior` of the
+    margin is the class probability.
+
+    Parameters
+    ----------
+    booster : lightgbm.Booster
+        Trained with `loss` inside `start`; it is not changed.
+    loss : BinaryFocalLoss, MulticlassFocalLoss or MultilabelFocalLoss
+        As in training. One that is not resolved by `for_labels` has no intercept, and none is added.
+    baked : bool, optional
+        Whether the trees have the intercept already, because training continued from a finalized model.
+        Needed only where the first tree has shrinkage 1: such a model's has, and one with learning_rate=1.
+
+    Returns
+    -------
+    lightgbm.Booster
+        New, with the `best_iteration` and `best_score` of `booster`.
+
+    Raises
+    ------
+    ValueError
+        If the booster is finalized already, has no trees, or does not fit the loss.
+
+    Examples
+    --------
+    >>> import numpy as np, lightgbm as lgb
+    >>> from focalboost import BinaryFocalLoss
+    >>> from focalboost.lightgbm import finalize, start
+    >>> X, y = np.arange(1000.0)[:, None], np.arange(1000) >= 950
+    >>> train_set = lgb.Dataset(X, y)
+    >>> loss = BinaryFocalLoss(gamma=2.0).for_labels(y)
+    >>> with start(loss, train_set):
+    ...     booster = lgb.train({"objective": loss, "verbosity": -1}, train_set, 20)
+    >>> booster = finalize(booster, loss)
+    >>> booster.predict([[10.0], [990.0]]).round(2)
+    array([0.13, 0.66])
+    """
+    return finalize_with_record(booster, loss, to_json(loss), baked=baked)
+
+
+def finalize_with_record(
+    booster: lightgbm.Booster, loss: FocalLoss, record: str, *, baked: bool | None
+) -> lightgbm.Booster:
+    """`finalize`, with what else the model is to keep."""
+    text = booster.model_to_string(num_iteration=-1)
+    header, trees, rest = _model_text.split_trees(text)
+    if _model_text.find_record(rest) is not None:
+        raise ValueError("booster is finalized already: its trees have the intercept. Use it as it is.")
+    n_outputs = booster.num_model_per_iteration()
+    if not trees:
+        raise ValueError("booster has no trees, must have at least one to hold the intercept.")
+    margins = np.zeros(n_outputs) if loss.intercept is None else intercepts(loss)
+    if margins.size != n_outputs:
+        raise ValueError(
+            f"loss has {margins.size} outputs, booster has {n_outputs}, must be equal: pass the loss that "
+            "the booster was trained with."
+        )
+    if baked is None:
+        if loss.intercept is not None and 1.0 in _model_text.first_shrinkages(trees, n_outputs):
+            raise ValueError(
+                "the first tree has shrinkage 1, baked must be given: True if training continued from a "
+                "finalized model, False if learning_rate is 1."
+            )
+        baked = False
+    if not baked:
+        trees[:n_outputs] = [
+            _model_text.add_to_tree(tree, bias)
+            for tree, bias in zip(trees[:n_outputs], margins.tolist(), strict=True)
+        ]
+    header, rest = _model_text.with_objective(header, rest, objective_line(loss, n_outputs), record)
+    final = _booster(_model_text.without_tree_sizes(header) + "".join(trees) + rest)
+    final.best_iteration, final.best_score = booster.best_iteration, booster.best_score
+    return final
+
+
+def _booster(text: str) -> lightgbm.Booster:
+    return lightgbm.Booster(model_str=text)
+
+
+def load_model(path: str | PathLike[str]) -> lightgbm.Booster:
+    """Load a LightGBM text model, checked first: a damaged file can abort the process inside LightGBM.
+
+    Parameters
+    ----------
+    path : path
+        Of a file that `Booster.save_model` wrote.
+
+    Returns
+    -------
+    lightgbm.Booster
+
+    Raises
+    ------
+    ValueError
+        If the file is not a whole LightGBM text model.
+    """
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    header, trees, rest = _model_text.split_trees(text)
+    return _booster(_model_text.without_tree_sizes(header) + "".join(trees) + rest)
+
+
+def stored_loss(booster: lightgbm.Booster) -> FocalLoss:
+    """The loss that a finalized booster keeps, in this process or loaded from a file.
+
+    Raises
+    ------
+    ValueError
+        If the booster was not finalized, or its record is damaged.
+    """
+    record = find_record(booster)
+    if record is None:
+        raise ValueError(
+            "booster has no stored loss, must be one that finalize(booster, loss) returned, or its file."
+        )
+    return from_json(record)
+
+
+def find_record(booster: lightgbm.Booster) -> str | None:
+    """What a finalized booster keeps, as text."""
+    return _model_text.find_record(booster.model_to_string(num_iteration=1))
+
+
+def pack_labels(y: ArrayLike) -> Array:
+    """Multi-label rows as one number each, for LightGBM's one label per row: the sum of y_l 2^l.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples, n_labels)
+        0 and 1; at most 24 labels, the integers that a float32 holds exactly.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float32
+
+    Raises
+    ------
+    ValueError
+        If there are more than 24 labels or other values.
+
+    Examples
+    --------
+    >>> from focalboost.lightgbm import pack_labels, unpack_labels
+    >>> pack_labels([[1, 0, 1], [0, 1, 0]])
+    array([5., 2.], dtype=float32)
+    >>> unpack_labels([5.0, 2.0], 3)
+    array([[1, 0, 1],
+           [0, 1, 0]], dtype=uint8)
+    """
+    labels = _validation.numeric("y", y)
+    if labels.ndim != 2 or not 1 <= labels.shape[1] <= MAX_PACKED_LABELS:
+        raise ValueError(
+            f"y has shape {labels.shape}, must be (n_samples, n_labels) with 1 to {MAX_PACKED_LABELS} "
+            "labels: a float32 label holds no more bits. Split them over several boosters, or use XGBoost."
+        )
+    bad = (labels != 0) & (labels != 1)
+    if bad.any():
+        row, label = np.argwhere(bad)[0]
+        raise ValueError(
+            f"y[{row}, {label}] == {_validation.show(labels[row, label])}, must be 0 or 1: soft labels "
+            "cannot be packed into bits. Use XGBoost for them."
+        )
+    return (labels.astype(np.int64) @ (1 << np.arange(labels.shape[1]))).astype(np.float32)
+
+
+def unpack_labels(packed: ArrayLike, n_labels: int) -> Array:
+    """The inverse of `pack_labels`.
+
+    Parameters
+    ----------
+    packed : array-like of shape (n_samples,)
+        As `pack_labels` returned them, or `Dataset.get_label()`.
+    n_labels : int
+        Number of columns.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels), uint8
+    """
+    return PackedLabels(np.asarray(packed), n_labels).unpack()

@@ -1,0 +1,67 @@
+"""What XGBoost's training is given for the classifier: parameters, the model to continue, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import xgboost
+from numpy.typing import NDArray
+
+from focalboost._estimator import Target, predicted, refuse, takes
+from focalboost._interop import read_call
+from focalboost._loss import FocalLoss
+
+Array = NDArray[Any]
+
+_IGNORED: dict[str, tuple[tuple[object, ...], str]] = {
+    "objective": ((None,), "Leave it out: the objective is focal loss; focal_gamma=0 is log loss."),
+    "scale_pos_weight": (
+        (None, 1),
+        "Set focal_alpha=(1, weight), focal_alpha='balanced' or focal_alpha_power instead.",
+    ),
+    "base_score": ((None,), "Leave it out: training starts at the best constant."),
+    "num_class": ((None,), "Leave it out: the classes are counted in y."),
+}
+
+
+def check_ignored(params: dict[str, Any]) -> None:
+    """Refuse parameters that cannot act, and take those out that change nothing."""
+    for name, (neutral, cure) in _IGNORED.items():
+        refuse("XGBoost", name, params.pop(name, None), cure, neutral)
+
+
+class Training(xgboost.XGBClassifier):
+    """XGBClassifier as it trains, but with any number of callable metrics, where it takes one."""
+
+    custom_metric: Callable[..., Any]
+
+    def _configure_fit(self, *args: Any, **kwargs: Any) -> Any:
+        model, _, *rest = super()._configure_fit(*args, **kwargs)
+        return (model, self.custom_metric, *rest)
+
+
+def as_booster(model: Any) -> xgboost.Booster:
+    if isinstance(model, xgboost.XGBModel):
+        return model.get_booster()
+    return model if isinstance(model, xgboost.Booster) else xgboost.Booster(model_file=model)
+
+
+def all_metrics(
+    loss: FocalLoss, target: Target, probability: str, functions: list[Callable[..., Any]]
+) -> Callable[..., list[tuple[str, float]]]:
+    """One metric for XGBoost that has the values of all."""
+
+    def metrics(margins: Array, data: Any) -> list[tuple[str, float]]:
+        values: list[tuple[str, float]] = []
+        if functions:
+            call = read_call(margins, data, None)
+            seen = predicted(loss, target, probability, call.raw_prediction)
+            weight = {} if call.sample_weight is None else {"sample_weight": call.sample_weight}
+            for function in functions:
+                options = weight if takes(function, "sample_weight") else {}
+                values.append((function.__name__, float(function(call.y_true, seen, **options))))
+        # The last metric is the one that early stopping follows.
+        return [*values, loss.metric(margins, data)]
+
+    return metrics
