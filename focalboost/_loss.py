@@ -6,12 +6,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from focalboost import _buffers, _interop, _validation
 from focalboost._buffers import Pair
-from focalboost._elementary import HEADROOM_FACTOR, TINY
 from focalboost._labels import PackedLabels
 
 if TYPE_CHECKING:
@@ -20,25 +18,6 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Hessian = Literal["guarded", "exact", "reweighted"]
 Device = Literal["auto", "cpu"]
-
-# Lowest and highest excess of the exact over the reweighted Hessian, and the floor of the sum. The floor is
-# the smallest normal float32: strictly positive, and below any true value that float32 can hold.
-BOUNDS = {
-    "guarded": np.array([0.0, np.inf, TINY], np.float32),
-    "exact": np.array([-np.inf, np.inf, -np.inf], np.float32),
-    "reweighted": np.array([0.0, 0.0, TINY], np.float32),
-}
-GAMMA_HEAD_BITS = np.int32(-0x1000)  # keeps 12 significant bits
-
-
-def kernel_table(gamma: Array, alpha: Array) -> Array:
-    """float32 rows (gamma, head, rest, 2^-24 alpha) as the kernels read them; see `_pointwise.fast_terms`."""
-    table = np.empty((*gamma.shape, 4), np.float32)
-    table[..., 0] = gamma
-    table[..., 1] = (table[..., 0].view(np.int32) & GAMMA_HEAD_BITS).view(np.float32)
-    table[..., 2] = gamma - table[..., 1]
-    table[..., 3] = alpha / HEADROOM_FACTOR
-    return table
 
 
 @dataclass(frozen=True, repr=False)

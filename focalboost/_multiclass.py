@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from focalboost import _cpu, _interop, _validation
 from focalboost._buffers import Pair
-from focalboost._loss import BOUNDS, FocalLoss, kernel_table
+from focalboost._kernel_inputs import BOUNDS, kernel_table
+from focalboost._loss import FocalLoss
 from focalboost._softmax_kernels import softmax_mean_hessian
 from focalboost.calibration import multiclass_margin, multiclass_posterior
 

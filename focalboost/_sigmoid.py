@@ -12,8 +12,9 @@ from scipy.special import expit
 
 from focalboost import _cpu, _validation
 from focalboost._buffers import Pair
+from focalboost._kernel_inputs import BOUNDS, kernel_table
 from focalboost._labels import PackedLabels
-from focalboost._loss import BOUNDS, FocalLoss, kernel_table
+from focalboost._loss import FocalLoss
 from focalboost._sigmoid_kernels import sigmoid_mean_hessian
 from focalboost.calibration import binary_margin, binary_posterior
 

@@ -17,7 +17,8 @@ from sklearn.utils import Bunch
 
 from focalboost import _validation
 from focalboost._tables import load_table, pandas_for
-from focalboost._transactions import Difficulty, simulate, transaction_features
+from focalboost._transaction_features import transaction_features
+from focalboost._transactions import Difficulty, simulate
 
 if TYPE_CHECKING:
     import os

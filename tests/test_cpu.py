@@ -56,7 +56,7 @@ def test_the_gil_is_released():
     loss.gradient_hessian(y[:10], raw[:10])
     out = np.empty(raw.size, np.float32), np.empty(raw.size, np.float32)
     from focalboost import _cpu
-    from focalboost._loss import BOUNDS, kernel_table
+    from focalboost._kernel_inputs import BOUNDS, kernel_table
 
     done = threading.Event()
 

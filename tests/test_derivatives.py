@@ -217,7 +217,7 @@ def test_guarded_is_the_larger_of_the_two(rng):
 def test_a_nan_never_comes_out_as_a_number():
     """The kernels themselves, under the checks: NaN in, NaN out, and flagged."""
     from focalboost import _flags, _sigmoid_kernels
-    from focalboost._loss import BOUNDS, kernel_table
+    from focalboost._kernel_inputs import BOUNDS, kernel_table
 
     raw, y = np.float32([np.nan, 0.0]), np.float32([1, 1])
     g, h = np.zeros(2, np.float32), np.zeros(2, np.float32)

@@ -9,7 +9,7 @@ import pytest
 from focalboost import _elementary as e
 from focalboost import _sigmoid_kernels, _softmax_kernels
 from focalboost._jit import FAST_MATH
-from focalboost._loss import BOUNDS, kernel_table
+from focalboost._kernel_inputs import BOUNDS, kernel_table
 
 
 def error(value, true):

@@ -27,7 +27,7 @@ FLOORS = [
     ["_labels"],
     ["_validation"],
     ["_sigmoid_kernels", "_softmax_kernels", "_threads"],
-    ["_flags"],
+    ["_flags", "_kernel_inputs"],
     ["_pointwise"],
     ["_elementary"],
     ["_jit"],

@@ -1,0 +1,67 @@
+"""LightGBM's OpenCL learner, wherever there is a device: a GPU, or a processor with PoCL.
+
+PoCL compiles the kernels at first use, some ten seconds, and keeps them in POCL_CACHE_DIR (~/.cache/pocl).
+"""
+
+import numpy as np
+import pytest
+
+from focalboost import BinaryFocalLoss, MulticlassFocalLoss
+
+lgb = pytest.importorskip("lightgbm")
+from focalboost.lightgbm import FocalLGBMClassifier, finalize, start  # noqa: E402  # needs lightgbm
+
+N = 5000
+PARAMS = {"verbosity": -1, "num_threads": 1, "num_leaves": 15, "metric": "None", "seed": 3}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _opencl():
+    data = lgb.Dataset(np.arange(100.0)[:, None], np.arange(100) % 2)
+    try:
+        lgb.train({"device_type": "gpu", "objective": "binary", "verbosity": -1}, data, 1)
+    except lgb.basic.LightGBMError as error:
+        # Builds without OpenCL say "GPU Tree Learner was not enabled in this build".
+        if not any(text in str(error) for text in ("No OpenCL device found", "was not enabled")):
+            raise
+        pytest.skip(f"LightGBM: {error}")
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(11)
+    X = rng.normal(size=(N, 6))
+    score = X @ [1.0, -0.7, 0.5, 0.3, 0.0, 0.0] + rng.normal(size=N)
+    return X, (score > 2.6).astype(int), np.digitize(score, [-1.5, 1.5, 2.6])
+
+
+def margins(loss, X, y, device):
+    data = lgb.Dataset(X, y)
+    n_outputs = {} if np.ndim(loss.intercept) == 0 else {"num_class": np.size(loss.intercept)}
+    with start(loss, data):
+        booster = lgb.train(
+            {**PARAMS, **n_outputs, "objective": loss, "device_type": device}, data, num_boost_round=20
+        )
+    return finalize(booster, loss).predict(X, raw_score=True)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_opencl_agrees_with_the_processor(table, task, gamma):
+    X, binary, multiclass = table
+    y = binary if task == "binary" else multiclass
+    loss = (BinaryFocalLoss if task == "binary" else MulticlassFocalLoss)(gamma).for_labels(y)
+    cpu, gpu = (margins(loss, X, y, device) for device in ("cpu", "gpu"))
+    assert np.ptp(cpu) > 2
+    # OpenCL adds histograms up in float32.
+    np.testing.assert_allclose(gpu, cpu, rtol=0, atol=1e-5)
+
+
+def test_the_classifier_trains_with_opencl(table):
+    X, y, _ = table
+    settings = {"n_estimators": 10, "num_leaves": 15, "n_jobs": 1, "verbosity": -1}
+    cpu, gpu = (
+        FocalLGBMClassifier(device_type=device, **settings).fit(X, y).predict_proba(X)
+        for device in ("cpu", "gpu")
+    )
+    np.testing.assert_allclose(gpu, cpu, rtol=0, atol=1e-5)
