@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import importlib.metadata
 import json
 import os
 import platform
+import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +17,13 @@ from typing import Any
 
 import numpy as np
 
-PACKAGES = ("focalboost", "numpy", "numba", "mpmath", "xgboost", "xgboost-cpu")
+PACKAGES = ("focalboost", "numpy", "numba", "mpmath", "xgboost", "xgboost-cpu", "lightgbm")
+
+# Numba's cache notices a change in the file that holds a kernel, not in the files that the kernel calls. So
+# the scripts, which import this module before focalboost, compile anew. Child processes inherit the folder.
+if "NUMBA_CACHE_DIR" not in os.environ:
+    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="focalboost-")
+    atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
 
 
 def cpu_name() -> str:

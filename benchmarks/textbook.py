@@ -1,4 +1,4 @@
-"""Focal-loss objectives for XGBoost as they are usually pasted: NumPy, float32, clipped probabilities.
+"""Focal-loss objectives for boosters as they are usually pasted: NumPy, float32, clipped probabilities.
 
 A stand-in for what people use; each has the derivatives of the textbook formula, correct away from the clip.
 """
@@ -42,10 +42,10 @@ def softmax_focal(y: Array, margin: Array, gamma: float) -> tuple[Array, Array]:
     return first * (p - hot), np.maximum(2.0 * hessian, EPSILON)
 
 
-def xgboost_objective(
+def booster_objective(
     function: Callable[[Array, Array, float], tuple[Array, Array]], gamma: float
 ) -> Objective:
-    """What `xgboost.Booster.update(..., fobj=...)` takes."""
+    """What `Booster.update(..., fobj=...)` of XGBoost and LightGBM takes."""
 
     def objective(margin: Array, matrix: Any) -> tuple[Array, Array]:
         return function(matrix.get_label(), margin, gamma)

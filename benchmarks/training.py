@@ -1,16 +1,19 @@
 """Time of a boosting round: the built-in objective, ours and a textbook NumPy focal loss.
 
-A million rows of 20 float32 features, depth 6, hist, QuantileDMatrix. One booster for each objective lives in
-one process and they take turns, round by round, in an order that rotates. The table has the median of the
-rounds after the first, and the median and quartiles of the ratio to the built-in's round in the same turn.
+A million rows of 20 float32 features. XGBoost: depth 6, hist, QuantileDMatrix; LightGBM: 31 and 255 leaves.
+One booster for each objective lives in one process and they take turns, round by round, in an order that
+rotates. The table has the median of the rounds after the first, and the median and quartiles of the ratio to
+the built-in's round in the same turn.
 
 Other losses grow other trees, and trees are most of a round. gamma = 0 grows the built-in's own trees: that
 row compares the objectives alone (below the table: the share of margins in which the two models differ, as
-they do where two splits gain the same to the last bit).
+they do where two splits gain the same to the last bit). "gamma 0, precomputed" hands over the same gradients
+as arrays that were computed before the clock started: what a booster itself takes for any objective of one's
+own (copies of margins and gradients), and so the floor. "/ floor" is the ratio to that row.
 
-Run with `python benchmarks/training.py` (less than a minute) on a quiet machine. `--threads` is XGBoost's
-nthread; it should not exceed the idle cores, because XGBoost's OpenMP threads spin while they wait. They may
-still spin when the objective is called, so `--jobs`, our n_jobs, is an option of its own.
+Run with `python benchmarks/training.py` (minutes) on a quiet machine. `--threads` is the boosters' number of
+threads; it should not exceed the idle cores, because OpenMP threads spin while they wait. They may still spin
+when the objective is called, so `--jobs`, our n_jobs, is an option of its own.
 """
 
 from __future__ import annotations
@@ -20,16 +23,21 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import xgboost as xgb
+from boosters import BOOSTERS
 from harness import parser, print_environment, print_table, quartiles, save
 from numpy.typing import NDArray
-from textbook import binary_focal, softmax_focal, xgboost_objective
+from textbook import binary_focal, booster_objective, softmax_focal
 
 from focalboost import BinaryFocalLoss, MulticlassFocalLoss
 
 Array = NDArray[Any]
 FEATURES, CLASSES = 20, 5
-Entry = tuple[dict[str, Any], Any]  # parameters besides the common ones, and the objective or None
+SAMPLE = 100_000  # rows whose margins are compared
+PRECOMPUTED = "gamma 0, precomputed"
+SIZES: dict[str, dict[str, dict[str, Any]]] = {
+    "xgboost": {"depth 6": {"max_depth": 6}},
+    "lightgbm": {"31 leaves": {"num_leaves": 31}, "255 leaves": {"num_leaves": 255}},
+}
 
 
 def make_data(n: int, n_classes: int) -> tuple[Array, Array]:
@@ -41,55 +49,63 @@ def make_data(n: int, n_classes: int) -> tuple[Array, Array]:
     return X, np.digitize(score, np.quantile(score, shares)).astype(np.float32)
 
 
-def binary_entries(y: Array, n_jobs: int) -> dict[str, Entry]:
-    def ours(gamma: float) -> Entry:
-        loss = BinaryFocalLoss(gamma, n_jobs=n_jobs).for_labels(y)
-        return {"objective": loss.objective, "base_score": loss.base_score}, loss
-
+def losses(y: Array, n_classes: int, n_jobs: int) -> dict[str, Any]:
+    """The built-in objective, which is None, and those that stand beside it."""
+    ours, textbook = (
+        (BinaryFocalLoss, binary_focal) if n_classes == 2 else (MulticlassFocalLoss, softmax_focal)
+    )
+    zero, two = (ours(gamma, n_jobs=n_jobs).for_labels(y) for gamma in (0.0, 2.0))
     return {
-        "built-in binary:logistic": ({"objective": "binary:logistic"}, None),
-        "BinaryFocalLoss, gamma 0": ours(0.0),
-        "BinaryFocalLoss, gamma 2": ours(2.0),
-        "textbook NumPy, gamma 2": ({"base_score": 0.5}, xgboost_objective(binary_focal, 2.0)),
-    }
-
-
-def multiclass_entries(y: Array, n_jobs: int) -> dict[str, Entry]:
-    def ours(gamma: float) -> Entry:
-        loss = MulticlassFocalLoss(gamma, n_jobs=n_jobs).for_labels(y)
-        return {"objective": loss.objective, "base_score": list(loss.base_score), "num_class": CLASSES}, loss
-
-    builtin = {"objective": "multi:softprob", "num_class": CLASSES}
-    return {
-        "built-in multi:softprob": (builtin, None),
-        "MulticlassFocalLoss, gamma 0": ours(0.0),
-        "MulticlassFocalLoss, gamma 2": ours(2.0),
-        "textbook NumPy, gamma 2": (builtin, xgboost_objective(softmax_focal, 2.0)),
+        "built-in": None,
+        "gamma 0": zero,
+        PRECOMPUTED: zero,
+        "gamma 2": two,
+        "textbook NumPy, gamma 2": booster_objective(textbook, 2.0),
     }
 
 
 def round_times(
-    data: xgb.QuantileDMatrix, entries: dict[str, Entry], rounds: int, threads: int
+    adapter: Any, entries: dict[str, Any], size: dict[str, Any], rounds: int, sample: Array
 ) -> tuple[dict[str, list[float]], float]:
     """Seconds of each round by objective, and the share of margins in which the first two boosters differ.
 
     The first round, which compiles and allocates, is left out.
     """
-    common = {"tree_method": "hist", "max_depth": 6, "nthread": threads}
-    boosters = {name: xgb.Booster({**common, **params}, [data]) for name, (params, _) in entries.items()}
+    boosters = {name: adapter.booster(loss, size) for name, loss in entries.items()}
     times: dict[str, list[float]] = {name: [] for name in entries}
     names = list(entries)
     for i in range(rounds + 1):
         for name in names[i % len(names) :] + names[: i % len(names)]:
+            objective = entries[name]
+            if name == PRECOMPUTED:
+                ready = adapter.gradients(boosters[name], objective)
+
+                def objective(*_: Any, ready: Any = ready) -> Any:
+                    return ready
+
             start = time.perf_counter()
-            boosters[name].update(data, i, fobj=entries[name][1])
+            adapter.update(boosters[name], i, objective)
             times[name].append(time.perf_counter() - start)
-    first, second = (boosters[name].predict(data, output_margin=True) for name in names[:2])
+    first, second = (adapter.margins(boosters[name], entries[name], sample) for name in names[:2])
     return {name: values[1:] for name, values in times.items()}, float(np.mean(np.abs(first - second) > 1e-4))
+
+
+def show(title: str, times: dict[str, list[float]]) -> None:
+    rows = []
+    for name, values in times.items():
+        builtin, floor = (
+            [ours / theirs for ours, theirs in zip(values, times[other], strict=True)]
+            for other in ("built-in", PRECOMPUTED)
+        )
+        low, middle, high = quartiles(builtin)
+        row = [name, f"{1e3 * median(values):.1f}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}"]
+        rows.append([*row, f"{median(floor):.2f}"])
+    print_table(title, ("objective", "ms a round", "/ built-in", "quartiles", "/ floor"), rows)
 
 
 def main() -> None:
     options = parser(__doc__)
+    options.add_argument("--booster", choices=(*BOOSTERS, "both"), default="both")
     options.add_argument("--rows", type=int, default=1_000_000)
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--jobs", type=int, help="as --threads by default")
@@ -97,35 +113,22 @@ def main() -> None:
     options.add_argument("--class-rounds", type=int, default=8, help="of the five-class boosters")
     arguments = options.parse_args()
     found = print_environment()
-    n_jobs = arguments.jobs or arguments.threads
+    threads, n_jobs = arguments.threads, arguments.jobs or arguments.threads
     results: dict[str, Any] = {}
-    for title, n_classes, rounds in (
-        ("binary", 2, arguments.rounds),
-        (f"K = {CLASSES}", CLASSES, arguments.class_rounds),
-    ):
+    for n_classes, rounds in ((2, arguments.rounds), (CLASSES, arguments.class_rounds)):
         X, y = make_data(arguments.rows, n_classes)
-        data = xgb.QuantileDMatrix(X, y, nthread=arguments.threads)
-        del X
-        entries = (binary_entries if n_classes == 2 else multiclass_entries)(y, n_jobs)
-        times, difference = round_times(data, entries, rounds, arguments.threads)
-        builtin = times[next(iter(times))]
-        rows = []
-        for name, values in times.items():
-            ratios = [ours / theirs for ours, theirs in zip(values, builtin, strict=True)]
-            low, middle, high = quartiles(ratios)
-            rows.append((name, f"{1e3 * median(values):.1f}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}"))
-        print_table(
-            f"{title}: {arguments.rows} rows, {rounds} rounds, nthread {arguments.threads}, n_jobs {n_jobs}",
-            ("objective", "ms a round", "/ built-in", "quartiles"),
-            rows,
-        )
-        print(f"\ngamma 0 and built-in: {difference:.2%} of the margins differ by more than 1e-4")
-        results[title] = {"share_of_margins_that_differ": difference, "rounds": rounds, "seconds": times}
-    save(
-        arguments.json,
-        found,
-        {"rows": arguments.rows, "threads": arguments.threads, "n_jobs": n_jobs, **results},
-    )
+        for booster in BOOSTERS if arguments.booster == "both" else (arguments.booster,):
+            adapter: Any = BOOSTERS[booster](X, y, threads, n_classes)
+            for size, params in SIZES[booster].items():
+                entries = losses(y, n_classes, n_jobs)
+                times, difference = round_times(adapter, entries, params, rounds, X[:SAMPLE])
+                name = f"{booster}, {'binary' if n_classes == 2 else f'K = {n_classes}'}, {size}"
+                show(f"{name}: {len(y)} rows, {rounds} rounds, {threads} threads, n_jobs {n_jobs}", times)
+                print(f"\ngamma 0 and built-in: {difference:.2%} of the margins differ by more than 1e-4")
+                results[name] = {
+                    "share_of_margins_that_differ": difference, "rounds": rounds, "seconds": times,
+                }  # fmt: skip
+    save(arguments.json, found, {"rows": arguments.rows, "threads": threads, "n_jobs": n_jobs, **results})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Fraud detection with log loss, class-weighted log loss and focal loss: the same booster, side by side.
 
-    pip install 'focalboost[xgboost-cpu,examples]'
+    pip install 'focalboost[xgboost-cpu,lightgbm,examples]'           of the boosters, one will do
     python examples/fraud_detection.py                                simulated transactions, 733 : 1
+    python examples/fraud_detection.py --booster lightgbm             the same with LightGBM
     python examples/fraud_detection.py --dataset creditcard           real card fraud, from OpenML
     python examples/fraud_detection.py --data FILE --target COLUMN    any CSV or Parquet file
 
@@ -15,13 +16,14 @@ probability above cost_alarm / (cost_alarm + cost_missed): `loss.posterior` is o
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xgboost as xgb
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -29,7 +31,7 @@ from rich.progress import Progress, TextColumn
 from rich.table import Table
 from scipy.special import expit, logit
 from scipy.stats import beta
-from sklearn.metrics import PrecisionRecallDisplay, confusion_matrix
+from sklearn.metrics import PrecisionRecallDisplay, average_precision_score, confusion_matrix
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
 
@@ -40,6 +42,7 @@ Array = np.ndarray[Any, Any]
 Options = argparse.Namespace
 PARTS = ("training", "validation", "test")
 N_REPLICATES = 400
+EPSILON = float(np.finfo(float).eps)
 MEASURES = (  # and how many decimals to print
     ("average precision", 3), ("recall at the alert rate", 3),
     ("log loss, raw confidence", 5), ("log loss, posterior", 5),
@@ -94,20 +97,17 @@ def untrained(y: Array, gamma: float, alpha: float | None) -> list[Model]:
     return [log_loss, weighted, focal]
 
 
-class Reporter(xgb.callback.TrainingCallback):
-    def __init__(self, report: Callable[..., None]) -> None:
-        super().__init__()
-        self.report = report
-
-    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        self.report(completed=epoch + 1, score=evals_log["validation"]["aucpr"][-1])
-        return False  # go on
-
-
 def fit_xgboost(
     model: Model, data: Bunch, parts: list[Array], options: Options, report: Callable[..., None]
 ) -> tuple[Array, int]:
     """Margins of the test rows, and the number of trees."""
+    import xgboost as xgb  # noqa: PLC0415  # one booster is enough
+
+    class Reporter(xgb.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            report(completed=epoch + 1, score=evals_log["validation"]["aucpr"][-1])
+            return False  # go on
+
     train, validation, test = parts
     dtrain = xgb.QuantileDMatrix(data.data[train], data.target[train])
     dvalidation = xgb.QuantileDMatrix(data.data[validation], data.target[validation], ref=dtrain)
@@ -116,7 +116,7 @@ def fit_xgboost(
     settings |= {"eval_metric": "aucpr"}  # of all three: none is stopped by a measure of its own
     stop = xgb.callback.EarlyStopping(rounds=options.patience, maximize=True, save_best=True)
     obj, start = (None, []) if model.built_in else (model.loss, [model.loss.start()])
-    callbacks, evals = [*start, stop, Reporter(report)], [(dvalidation, "validation")]
+    callbacks, evals = [*start, stop, Reporter()], [(dvalidation, "validation")]
     booster = xgb.train(
         settings, dtrain, options.rounds, evals=evals, obj=obj, callbacks=callbacks, verbose_eval=False
     )
@@ -124,7 +124,36 @@ def fit_xgboost(
     return np.asarray(margin, float), booster.num_boosted_rounds()
 
 
-BOOSTERS = {"xgboost": fit_xgboost}
+def fit_lightgbm(
+    model: Model, data: Bunch, parts: list[Array], options: Options, report: Callable[..., None]
+) -> tuple[Array, int]:
+    """The same. Trees grow leaf by leaf, to the same depth 10 at most for their size's sake."""
+    import lightgbm as lgb  # noqa: PLC0415  # one booster is enough
+
+    from focalboost.lightgbm import finalize, start  # noqa: PLC0415
+
+    train, validation, test = parts
+    train_set = lgb.Dataset(data.data[train], data.target[train])
+    valid_set = lgb.Dataset(data.data[validation], data.target[validation], reference=train_set)
+    settings = {"learning_rate": options.learning_rate, "max_depth": options.max_depth, "seed": options.seed}
+    settings |= {"num_leaves": 2 ** min(options.max_depth or 10, 10), "verbosity": -1}
+    settings |= {"min_sum_hessian_in_leaf": 1.0, "lambda_l2": 1.0}  # XGBoost's defaults
+    settings |= {"objective": "binary" if model.built_in else model.loss}
+    settings |= {"scale_pos_weight": model.positive_weight, "metric": "average_precision"}
+    stop = lgb.early_stopping(options.patience, verbose=False)
+
+    def reporter(env: Any) -> None:
+        report(completed=env.iteration + 1, score=env.evaluation_result_list[0][2])
+
+    with nullcontext() if model.built_in else start(model.loss, train_set, valid_set):
+        booster = lgb.train(
+            settings, train_set, options.rounds, valid_sets=[valid_set], callbacks=[reporter, stop]
+        )
+    booster = booster if model.built_in else finalize(booster, model.loss)
+    return np.asarray(booster.predict(data.data[test], raw_score=True)), booster.best_iteration
+
+
+BOOSTERS = {"xgboost": fit_xgboost, "lightgbm": fit_lightgbm}
 
 
 def train(models: list[Model], data: Bunch, parts: list[Array], options: Options, console: Console) -> None:
@@ -147,27 +176,29 @@ def row_measures(y: Array, model: Model, options: Options) -> Array:
     for p in (model.confidence, model.posterior):
         wrong = (p > options.threshold) != (y == 1)
         cost = np.where(y == 1, options.cost_missed, options.cost_alarm) * wrong * y.size
-        measures.append((-np.log(np.where(y == 1, p, 1.0 - p)), (p - y) ** 2, cost))
+        likelihood = np.where(y == 1, p, 1.0 - p)
+        # Clipped as in scikit-learn's log_loss: class weights can lead to a 1 among the others.
+        measures.append((-np.log(np.maximum(likelihood, EPSILON)), (p - y) ** 2, cost))
     return np.stack([values for pair in zip(*measures, strict=True) for values in pair], axis=1)
 
 
 def ranking(y: Array, margin: Array, alert_rate: float) -> Callable[[Array], tuple[float, float]]:
     """A function from a count for each row to average precision and to recall among the top rows.
 
-    Rows stand at the score of a fraud or between two of them, so no replicate has to be sorted.
+    Rows stand at the score of a fraud or between two of them, so a replicate has few places to sort.
     """
     fraud = y == 1
     scores = np.unique(-margin[fraud])
-    place = np.searchsorted(scores, -margin, "left") + np.searchsorted(scores, -margin, "right")
-    n_places = 2 * scores.size + 1
+    n = 2 * scores.size + 1
+    place = np.searchsorted(scores, -margin, "left") + np.searchsorted(scores, -margin, "right") + n * fraud
+    labels, rank = np.repeat((0, 1), n), np.tile(np.arange(n), 2)
 
     def measure(counts: Array) -> tuple[float, float]:
-        rows = np.cumsum(np.bincount(place, counts, n_places))
-        found = np.bincount(place[fraud], counts[fraud], n_places)
-        caught = np.cumsum(found)
+        weight = np.bincount(place, counts, 2 * n)
+        good, caught = np.cumsum(weight.reshape(2, n), axis=1)
         # Of rows with one score some are reviewed: to interpolate is to take the mean over which.
-        recall = np.interp(alert_rate * y.size, np.r_[0.0, rows], np.r_[0.0, caught]) / caught[-1]
-        return float(found @ (caught / np.maximum(rows, 1.0)) / caught[-1]), float(recall)
+        recall = np.interp(alert_rate * y.size, np.r_[0.0, good + caught], np.r_[0.0, caught]) / caught[-1]
+        return float(average_precision_score(labels, -rank, sample_weight=weight)), float(recall)
 
     return measure
 
@@ -205,10 +236,9 @@ def report_table(y: Array, models: list[Model], values: Array, replicates: Array
     for k, (name, digits) in enumerate(MEASURES):
         if k == 6:
             table.add_section()
-            for cell, of in enumerate(
-                ("others let through", "false alarms", "frauds missed", "frauds caught")
-            ):
-                table.add_row(of, *(f"{count:,}" for count in np.array(cells)[:, cell]))
+            counted = ("others let through", "false alarms", "frauds missed", "frauds caught")
+            for of, counts in zip(counted, np.transpose(cells), strict=True):
+                table.add_row(of, *(f"{count:,}" for count in counts))
         table.add_row(name, *(show(values[m, k], replicates[:, m, k], digits) for m in range(len(models))))
     table.caption = (
         f"Alert rate: {options.alert_rate:.2%} of the rows are reviewed. Below the line, those with a "
@@ -321,6 +351,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not console.is_terminal:
         console.width = 120
     try:
+        import_module(f"focalboost.{options.booster}")  # says what to install
         data = load(options)
         parts = split(data, options.seed)
         models = untrained(data.target[parts[0]], options.gamma, options.alpha)

@@ -11,13 +11,15 @@ or `probability="focal"`, which decides by the raw confidence.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sklearn.datasets import make_classification
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, recall_score
 from sklearn.model_selection import train_test_split
 
 from focalboost.xgboost import FocalXGBClassifier
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "log loss": {"focal_gamma": 0.0},
     "weights": {"focal_gamma": 0.0, "focal_alpha_power": 1.0},
     "focal, gamma 1": {"focal_gamma": 1.0},

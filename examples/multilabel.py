@@ -39,7 +39,7 @@ def main(n_samples: int = 40_000, n_estimators: int = 80) -> dict[str, Array]:
     X_train, X_test, Y_train, Y_test = train_test_split(X, Y, test_size=0.5, random_state=0)
     print(f"{'':26}", *(f"{name:>10} ({Y_train[:, k].mean():.1%})" for k, name in enumerate(LABELS)))
     precisions = {}
-    common = {"n_estimators": n_estimators, "learning_rate": 0.1, "n_jobs": 2}
+    common: dict[str, Any] = {"n_estimators": n_estimators, "learning_rate": 0.1, "n_jobs": 2}
     models: dict[str, Any] = {
         "XGBoost, log loss": FocalXGBClassifier(focal_gamma=0.0, max_depth=4, **common),
         "XGBoost, focal": FocalXGBClassifier(focal_gamma=1.0, max_depth=4, **common),

@@ -132,10 +132,50 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
         focal_hessian: Literal["guarded", "exact", "reweighted"] = "guarded",
         label_smoothing: float = 0.0,
         probability: Literal["posterior", "focal"] = "posterior",
+        # Of LGBMClassifier: get_params of LightGBM 4.6 and before sees only what stands here.
+        boosting_type: str = "gbdt",
+        num_leaves: int = 31,
+        max_depth: int = -1,
+        learning_rate: float = 0.1,
+        n_estimators: int = 100,
+        subsample_for_bin: int = 200_000,
         objective: None = None,
+        class_weight: Any = None,
+        min_split_gain: float = 0.0,
+        min_child_weight: float = 1e-3,
+        min_child_samples: int = 20,
+        subsample: float = 1.0,
+        subsample_freq: int = 0,
+        colsample_bytree: float = 1.0,
+        reg_alpha: float = 0.0,
+        reg_lambda: float = 0.0,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        importance_type: str = "split",
         **kwargs: Any,
     ) -> None:
-        super().__init__(objective=objective, **kwargs)
+        super().__init__(
+            boosting_type=boosting_type,
+            num_leaves=num_leaves,
+            max_depth=max_depth,
+            learning_rate=learning_rate,
+            n_estimators=n_estimators,
+            subsample_for_bin=subsample_for_bin,
+            objective=objective,
+            class_weight=class_weight,
+            min_split_gain=min_split_gain,
+            min_child_weight=min_child_weight,
+            min_child_samples=min_child_samples,
+            subsample=subsample,
+            subsample_freq=subsample_freq,
+            colsample_bytree=colsample_bytree,
+            reg_alpha=reg_alpha,
+            reg_lambda=reg_lambda,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            importance_type=importance_type,
+            **kwargs,
+        )
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
         self.focal_alpha_power = focal_alpha_power
@@ -149,8 +189,11 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
         return tags
 
     def _process_params(self, stage: str) -> dict[str, Any]:
-        """LightGBM warns of parameters that it does not know."""
+        """Parameters of a prediction: without those that LightGBM does not know and warns of."""
         params: dict[str, Any] = super()._process_params(stage)
+        if self._target.n_outputs > 1:
+            # LightGBM leaves it out for two classes, which two labels look like.
+            params["num_class"] = self._target.n_outputs
         return {name: value for name, value in params.items() if name not in PARAMETERS}
 
     def fit(  # type: ignore[override]  # as LGBMClassifier.fit: without group, which LGBMModel has

@@ -276,7 +276,8 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
             base_margin_eval_set=base_margin_eval_set,
         )
         self._Booster = training.get_booster()
-        self.evals_result_ = getattr(training, "evals_result_", {})
+        # None makes evals_result() say that there was no eval_set.
+        self.evals_result_ = getattr(training, "evals_result_", None)  # type: ignore[assignment]
         self.loss_, self._target, self.n_classes_ = loss, target, len(target.classes)
         self._Booster.set_attr(**{ATTRIBUTE: self._record()})
         return self

@@ -234,6 +234,40 @@ def test_arrow_tables(make):
     np.testing.assert_allclose(model.predict_proba(table), expected, rtol=1e-6)
 
 
+def test_two_labels_are_not_two_classes(make):
+    y = Data.multilabel[:, :2]
+    model = make().fit(Data.X, y)
+    assert model.predict_proba(Data.X).shape == (N, 2)
+    for label in range(2):
+        alone = make().fit(Data.X, y[:, label])
+        expected = alone.predict_proba(Data.X)[:, 1]
+        np.testing.assert_allclose(model.predict_proba(Data.X)[:, label], expected, rtol=1e-5)
+    matrix = make().fit(Data.X, sparse.csr_matrix(y))
+    np.testing.assert_array_equal(matrix.predict(Data.X), model.predict(Data.X))
+
+
+def test_linear_trees_dart_and_vector_leaves():
+    for model in [
+        lgbm_model(linear_tree=True),
+        lgbm_model(boosting_type="dart"),
+        lgbm_model(learning_rate=1.0),
+    ]:
+        assert (
+            average_precision_score(Data.binary, model.fit(Data.X, Data.binary).predict_proba(Data.X)[:, 1])
+            > 0.5
+        )
+    vector = xgb_model(multi_strategy="multi_output_tree").fit(Data.X, Data.multilabel)
+    assert average_precision_score(Data.multilabel, vector.predict_proba(Data.X)) > 0.5
+
+
+def test_margins_given_by_the_user_take_the_place_of_the_intercept():
+    offset = np.full(N, 0.3)
+    model = xgb_model(n_estimators=1, learning_rate=1e-9).fit(Data.X, Data.named, base_margin=offset)
+    np.testing.assert_allclose(model.decision_function(Data.X, base_margin=offset), 0.3, rtol=1e-6)
+    model = lgbm_model(n_estimators=1, learning_rate=1e-9).fit(Data.X, Data.named, init_score=offset)
+    np.testing.assert_allclose(model.decision_function(Data.X), 0.0, atol=1e-6)  # LightGBM keeps no scores
+
+
 def test_a_constant_table_gives_the_base_rate(make):
     """LightGBM's training with a custom objective fails there by itself."""
     X = np.zeros((100, 2))

@@ -83,10 +83,12 @@ def sizes(text: str, part: str) -> tuple[int, int]:
     return int(rows.replace(",", "")), int(frauds.replace(",", ""))
 
 
+@pytest.mark.parametrize("booster", ["xgboost", "lightgbm"])
 def test_simulated_transactions(
-    fraud_detection: ModuleType, figure: Path, capsys: pytest.CaptureFixture[str]
+    fraud_detection: ModuleType, booster: str, figure: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fraud_detection.main([*SIMULATED, "--figure", str(figure)])
+    pytest.importorskip(booster)
+    fraud_detection.main([*SIMULATED, "--booster", booster, "--figure", str(figure)])
     text = capsys.readouterr().out
     assert sum(sizes(text, part)[0] for part in fraud_detection.PARTS) == 30_000
     check_table(text, *sizes(text, "test"))
@@ -137,6 +139,22 @@ def test_errors_are_a_line_and_no_traceback(
     with pytest.raises(SystemExit, match="2"):
         fraud_detection.main([argument.format_map(tables) for argument in arguments])
     assert re.search(rf"error: .*{message}", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("booster", ["xgboost", "lightgbm"])
+def test_a_missing_booster_is_named_with_its_extra(
+    fraud_detection: ModuleType,
+    booster: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for module in [name for name in sys.modules if name.startswith("focalboost.")]:
+        if booster in module:
+            monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, booster, None)
+    with pytest.raises(SystemExit, match="2"):
+        fraud_detection.main(["--booster", booster])
+    assert re.search(rf"error: .*pip install 'focalboost\[{booster}.*\]'", capsys.readouterr().err)
 
 
 def test_rows_of_one_step_stay_together(fraud_detection: ModuleType) -> None:

@@ -347,7 +347,11 @@ def test_class_weight_reaches_the_loss():
 def test_eval_metric_of_the_classifier():
     loss = BinaryFocalLoss(2.0)
     model = lgb.LGBMClassifier(objective=loss, n_estimators=5, verbosity=-1, n_jobs=1, metric="None")
-    model.fit(Data.X, Data.binary, eval_X=(Data.X,), eval_y=(Data.binary,), eval_metric=loss.metric)
+    new = tuple(map(int, lgb.__version__.split(".")[:2])) >= (4, 7)  # where eval_set is deprecated
+    held_out = (
+        {"eval_X": (Data.X,), "eval_y": (Data.binary,)} if new else {"eval_set": [(Data.X, Data.binary)]}
+    )
+    model.fit(Data.X, Data.binary, **held_out, eval_metric=loss.metric)
     (values,) = [result["focal_loss"] for result in model.evals_result_.values()]
     raw = model.booster_.predict(Data.X, raw_score=True)
     zero = loss.loss(Data.binary, np.zeros(N)).mean()

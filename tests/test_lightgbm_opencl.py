@@ -12,14 +12,15 @@ lgb = pytest.importorskip("lightgbm")
 from focalboost.lightgbm import FocalLGBMClassifier, finalize, start  # noqa: E402  # needs lightgbm
 
 N = 5000
-PARAMS = {"verbosity": -1, "num_threads": 1, "num_leaves": 15, "metric": "None", "seed": 3}
+# At most 63 bins everywhere, for LightGBM has kernels of their own for 15, 63 and 255.
+SETTINGS = {"verbosity": -1, "num_threads": 1, "num_leaves": 15, "max_bin": 63, "seed": 3}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _opencl():
-    data = lgb.Dataset(np.arange(100.0)[:, None], np.arange(100) % 2)
+    data = lgb.Dataset(np.arange(1000.0)[:, None], np.arange(1000) % 2)
     try:
-        lgb.train({"device_type": "gpu", "objective": "binary", "verbosity": -1}, data, 1)
+        lgb.train({**SETTINGS, "device_type": "gpu", "objective": "binary"}, data, 1)
     except lgb.basic.LightGBMError as error:
         # Builds without OpenCL say "GPU Tree Learner was not enabled in this build".
         if not any(text in str(error) for text in ("No OpenCL device found", "was not enabled")):
@@ -39,9 +40,7 @@ def margins(loss, X, y, device):
     data = lgb.Dataset(X, y)
     n_outputs = {} if np.ndim(loss.intercept) == 0 else {"num_class": np.size(loss.intercept)}
     with start(loss, data):
-        booster = lgb.train(
-            {**PARAMS, **n_outputs, "objective": loss, "device_type": device}, data, num_boost_round=20
-        )
+        booster = lgb.train({**SETTINGS, **n_outputs, "objective": loss, "device_type": device}, data, 20)
     return finalize(booster, loss).predict(X, raw_score=True)
 
 
@@ -59,7 +58,7 @@ def test_opencl_agrees_with_the_processor(table, task, gamma):
 
 def test_the_classifier_trains_with_opencl(table):
     X, y, _ = table
-    settings = {"n_estimators": 10, "num_leaves": 15, "n_jobs": 1, "verbosity": -1}
+    settings = {"n_estimators": 10, "num_leaves": 15, "max_bin": 63, "n_jobs": 1, "verbosity": -1}
     cpu, gpu = (
         FocalLGBMClassifier(device_type=device, **settings).fit(X, y).predict_proba(X)
         for device in ("cpu", "gpu")
