@@ -185,8 +185,8 @@ def softmax_gradient_hessian(
 
         return run
 
-    # A softmax over few classes costs as much as some binary rows for each; no block is larger than scratch.
-    block = max(1024, SCRATCH_ROWS // n_classes)
+    # About 0.1 ms of work, beside which handing over a block is nothing; no block is larger than scratch.
+    block = max(1024, min(SCRATCH_ROWS, 8 * SCRATCH_ROWS // n_classes))
     return reduce(or_, map_blocks(worker, n_samples, block, n_jobs, n_classes), 0)
 
 

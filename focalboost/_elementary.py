@@ -24,6 +24,7 @@ ROUNDER = np.float32(12582912.0)
 # Where exponentials stop to matter: e^-200 is 1e-49 of float32's smallest number, whatever multiplies it.
 LARGEST_EXPONENT = np.float32(200.0)
 SMALLEST_POWER = np.float32(-126.0)  # of the normal float32
+POWER_OF_ZERO = np.float32(-127.0)  # one below it, whose bits are those of 0
 TINY = np.float32(np.finfo(np.float32).tiny)
 # Small numbers are carried times 2^24: a class weight of up to 2^24 brings a number below float32's normal
 # range back into it, and it is to be exact there.
@@ -56,7 +57,7 @@ EXP_6 = np.float32(0.0013926918055947982)
 
 @scalar
 def power_of_two(n: np.float32) -> np.float32:
-    """2^n for a whole n, -126 <= n <= 127."""
+    """2^n for a whole n, -126 <= n <= 127; 0 for n = -127."""
     bits = np.float32(n + ROUNDER).view(np.int32)
     return np.int32(np.int32(bits + EXPONENT_BIAS) << SIGNIFICAND_BITS).view(np.float32)
 
@@ -65,15 +66,14 @@ def power_of_two(n: np.float32) -> np.float32:
 def scaled_power_of_two(n: np.float32) -> np.float32:
     """2^(n + 24) for a whole n <= 103, 0 below float32's normal range: no subnormal number, which is slow."""
     lifted = n + HEADROOM
-    below = lifted < SMALLEST_POWER
-    return ZERO if below else power_of_two(SMALLEST_POWER if below else lifted)
+    return power_of_two(POWER_OF_ZERO if lifted < POWER_OF_ZERO else lifted)
 
 
 @scalar
 def exp_near_zero(x: np.float32) -> np.float32:
     """exp(x) for |x| <= 0.35."""
-    tail = EXP_2 + x * (EXP_3 + x * (EXP_4 + x * (EXP_5 + x * EXP_6)))
-    return ONE + (x + x * x * tail)
+    # Horner to the end: x * x would be subnormal, and slow, for the many rows where x is next to 0.
+    return ONE + x * (ONE + x * (EXP_2 + x * (EXP_3 + x * (EXP_4 + x * (EXP_5 + x * EXP_6)))))
 
 
 @scalar

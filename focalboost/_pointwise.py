@@ -55,8 +55,6 @@ from focalboost._jit import scalar
 Scalar = float | np.float32
 Terms = tuple[Scalar, Scalar, Scalar, Scalar, Scalar, Scalar, Scalar]
 
-LOWEST_EXPONENT = np.float32(-1000.0)  # of w, as a power of two; beyond it lies nothing but zero
-
 
 @scalar
 def fast_terms(high: np.float32, low: np.float32, gamma_head: np.float32, gamma_rest: np.float32) -> Terms:
@@ -81,10 +79,8 @@ def fast_terms(high: np.float32, low: np.float32, gamma_head: np.float32, gamma_
     whole = n * gamma_head if positive else ZERO
     u = (rest if positive else ZERO) - log1p_e
     part = (n * gamma_rest if positive else ZERO) + (gamma_head + gamma_rest) * u * LOG2_E
-    exponent = whole + part
-    cut = exponent < LOWEST_EXPONENT
-    k = ((LOWEST_EXPONENT if cut else exponent) + ROUNDER) - ROUNDER
-    mantissa_w = exp_near_zero(ZERO if cut else ((whole - k) + part) * LN_2)
+    k = ((whole + part) + ROUNDER) - ROUNDER
+    mantissa_w = exp_near_zero(((whole - k) + part) * LN_2)
     tail = scaled_power_of_two(k + n) * (mantissa_w * mantissa_e)
     main = tail if positive else scaled_power_of_two(k) * mantissa_w
     return (r if positive else e * r), (e * r if positive else r), r, log_term, b, main, tail

@@ -15,6 +15,7 @@ from focalboost import _flags
 Array = NDArray[Any]
 Numbers = float | tuple[float, ...]
 BALANCED = "balanced"
+LARGEST_GAMMA = 1e6  # from there on a hard row's focal weight differs from 0 in no float32 but at p_t = 0
 HESSIANS = ("guarded", "exact", "reweighted")
 DEVICES = ("auto", "cpu")
 
@@ -52,10 +53,19 @@ def number(name: str, value: object, rule: str, *, low: float, strict: bool) -> 
 def check_gamma(gamma: object, name: str = "gamma") -> Numbers:
     """gamma >= 0, or a tuple of them."""
     rule = ">= 0 and finite"
+
+    def one(label: str, value: object, rule: str) -> float:
+        result = number(label, value, rule, low=0.0, strict=False)
+        if result > LARGEST_GAMMA:
+            raise ValueError(
+                f"{label} == {show(value)}, must be at most {LARGEST_GAMMA:g}; useful are 0 to 5."
+            )
+        return result
+
     if is_sequence(gamma):
         entries = enumerate(cast("Iterable[object]", gamma))
-        return tuple(number(f"{name}[{k}]", value, rule, low=0.0, strict=False) for k, value in entries)
-    return number(name, gamma, rule + ", or one number per class", low=0.0, strict=False)
+        return tuple(one(f"{name}[{k}]", value, rule) for k, value in entries)
+    return one(name, gamma, rule + ", or one number per class")
 
 
 def check_weights(alpha: object, name: str = "alpha") -> tuple[float, ...]:

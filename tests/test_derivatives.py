@@ -141,6 +141,16 @@ def test_every_finite_margin_is_safe_for_softmax(rows, gamma):
         assert (hessian > 0).all()
 
 
+@pytest.mark.parametrize("gamma", [50.0, 1e3, 1e6])
+def test_absurd_gammas_are_safe_too(gamma):
+    raw = np.float32([-3.4e38, -1e3, -20, -1, -1e-3, 0, 1e-3, 1, 20, 1e3, 3.4e38])
+    for y in (0, 1, 0.5):
+        gradient, hessian = BinaryFocalLoss(gamma).gradient_hessian(np.full(raw.size, y), raw)
+        assert np.isfinite(gradient).all()
+        assert np.isfinite(hessian).all()
+        assert (hessian > 0).all()
+
+
 def test_float64_margins_beyond_float32_are_an_error():
     with pytest.raises(ValueError, match=r"raw_prediction\[1\] == 1e\+39, must be finite"):
         BinaryFocalLoss().gradient_hessian([0, 1], [0.0, 1e39])
