@@ -25,7 +25,7 @@ OLDEST = {"xgboost": (3, 1), "lightgbm": (4, 4)}
 class Call:
     """What a booster asks of an objective or a metric."""
 
-    library: Library
+    package: Library
     y_true: Array
     raw_prediction: Array
     sample_weight: Array | None

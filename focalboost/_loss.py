@@ -187,11 +187,11 @@ class FocalLoss(ABC):
         `(y_true, y_pred[, sample_weight])`.
         """
         call = _interop.read_call(y_true, y_pred, sample_weight)
-        _interop.check_parameters(call.library)
+        _interop.check_parameters(call.package)
         raw = self._complete_shard(call.raw_prediction)
         y, raw, weight = self._check_arrays(self._labels_of(call, raw), raw, call.sample_weight)
-        out = _buffers.take(call.dataset, raw.shape, "F" if call.library == "lightgbm" else "C")
-        factor = self._house_factor(call.library, raw.shape[-1])
+        out = _buffers.take(call.dataset, raw.shape, "F" if call.package == "lightgbm" else "C")
+        factor = self._house_factor(call.package, raw.shape[-1])
         pair = self._derivatives(y, raw, weight, factor=factor, out=out)
         _buffers.keep(call.dataset, pair)
         return pair
@@ -214,7 +214,7 @@ class FocalLoss(ABC):
         labels = labels.unpack() if isinstance(labels, PackedLabels) else labels
         y, raw, weight = self._check_arrays(labels, raw, call.sample_weight)
         value = self._relative_loss(y, raw, weight)
-        if call.library == "lightgbm":
+        if call.package == "lightgbm":
             return "focal_loss", value, False
         return value if call.dataset is None else ("focal_loss", value)
 

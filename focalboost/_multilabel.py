@@ -99,7 +99,7 @@ class MultilabelFocalLoss(SigmoidLoss):
         return raw
 
     def _labels_of(self, call: _interop.Call, raw: Array) -> Array | PackedLabels:
-        if call.library == "lightgbm" and call.dataset is not None and raw.ndim == 2:
+        if call.package == "lightgbm" and call.dataset is not None and raw.ndim == 2:
             return PackedLabels(call.y_true, raw.shape[1])
         return call.y_true
 

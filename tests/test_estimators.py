@@ -234,6 +234,14 @@ def test_arrow_tables(make):
     np.testing.assert_allclose(model.predict_proba(table), expected, rtol=1e-6)
 
 
+def test_polars_frames(make):
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame({name: Data.X[:, k] for k, name in enumerate("abcd")})
+    model = make().fit(frame, pl.Series(Data.named.tolist()))
+    expected = make().fit(Data.X, Data.named).predict_proba(Data.X)
+    np.testing.assert_allclose(model.predict_proba(frame), expected, rtol=1e-6)
+
+
 def test_two_labels_are_not_two_classes(make):
     y = Data.multilabel[:, :2]
     model = make().fit(Data.X, y)
