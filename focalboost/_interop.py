@@ -118,10 +118,16 @@ def _ignored(library: str, name: str, value: object, neutral: object, cure: str)
     )
 
 
-def check_xgboost_parameters(booster: Any) -> None:
-    """scale_pos_weight, read from the configuration: JSON text that takes about 50 microseconds."""
-    config = json.loads(booster.save_config())["learner"]["objective"]
-    value = float(config.get("reg_loss_param", {}).get("scale_pos_weight", "1"))
+def check_xgboost_parameters(booster: Any, n_classes: int | None = None) -> None:
+    """scale_pos_weight and num_class, read from the configuration, which takes about 50 microseconds."""
+    learner = json.loads(booster.save_config())["learner"]
+    num_class = int(learner["learner_model_param"]["num_class"])
+    if n_classes is not None and num_class not in (0, n_classes):
+        raise ValueError(
+            f"num_class == {num_class}, must be {n_classes}: the labels that the loss was resolved for have "
+            f"{n_classes} classes. Leave num_class out, or resolve the loss for all labels."
+        )
+    value = float(learner["objective"].get("reg_loss_param", {}).get("scale_pos_weight", "1"))
     if value != 1.0:
         cure = f"Pass alpha=(1, {value:g}) to the loss, and remove scale_pos_weight."
         raise _ignored("XGBoost", "scale_pos_weight", f"{value:g}", 1, cure)

@@ -66,7 +66,7 @@ class _Start(TrainingCallback):
         for booster in boosters:
             # Before the objective is set: the check reads what the user's params made of it.
             if booster.num_boosted_rounds() == 0:
-                check_xgboost_parameters(booster)
+                check_xgboost_parameters(booster, getattr(self.loss, "n_classes", None))
                 # A base_score given to a continued model would replace the intercept of its trees.
                 booster.set_param(self._parameters())
             booster.set_attr(**{ATTRIBUTE: to_json(self.loss)})

@@ -355,6 +355,14 @@ def test_scale_pos_weight_is_never_ignored(start):
         model.fit(Data.X, Data.binary)
 
 
+def test_another_number_of_classes_is_refused():
+    loss = MulticlassFocalLoss(2.0).for_labels(Data.multiclass)
+    data = xgb.DMatrix(Data.X, Data.multiclass)
+    with pytest.raises(ValueError, match=r"num_class == 5, must be 4: the labels .* have 4 classes"):
+        train({"num_class": 5}, data, 2, loss)
+    assert margins(train({"num_class": 4}, data, 2, loss), data).shape == (N, 4)
+
+
 def test_a_loss_learns_from_a_log_odds_start():
     """The exact Hessian is negative for every positive row there; the guarded one is not."""
     rate = float(Data.binary.mean())
