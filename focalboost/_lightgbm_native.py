@@ -1,4 +1,4 @@
-"""The start at the best constant, models that predict without focalboost, labels packed into bits."""
+"""The start at the best constant, and models that predict without focalboost."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from focalboost import _model_text, _validation
+from focalboost import _model_text
 from focalboost._interop import check_version
-from focalboost._labels import MAX_PACKED_LABELS, PackedLabels
 from focalboost._loss import FocalLoss
 from focalboost._record import from_json, to_json
 from focalboost.losses import MulticlassFocalLoss, MultilabelFocalLoss
@@ -248,62 +247,3 @@ def stored_loss(booster: lightgbm.Booster) -> FocalLoss:
 def find_record(booster: lightgbm.Booster) -> str | None:
     """What a finalized booster keeps, as text."""
     return _model_text.find_record(booster.model_to_string(num_iteration=1))
-
-
-def pack_labels(y: ArrayLike) -> Array:
-    """Multi-label rows as one number each, for LightGBM's one label per row: the sum of y_l 2^l.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples, n_labels)
-        0 and 1; at most 24 labels, the integers that a float32 holds exactly.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,), float32
-
-    Raises
-    ------
-    ValueError
-        If there are more than 24 labels or other values.
-
-    Examples
-    --------
-    >>> from focalboost.lightgbm import pack_labels, unpack_labels
-    >>> pack_labels([[1, 0, 1], [0, 1, 0]])
-    array([5., 2.], dtype=float32)
-    >>> unpack_labels([5.0, 2.0], 3)
-    array([[1, 0, 1],
-           [0, 1, 0]], dtype=uint8)
-    """
-    labels = _validation.numeric("y", y)
-    if labels.ndim != 2 or not 1 <= labels.shape[1] <= MAX_PACKED_LABELS:
-        raise ValueError(
-            f"y has shape {labels.shape}, must be (n_samples, n_labels) with 1 to {MAX_PACKED_LABELS} "
-            "labels: a float32 label holds no more bits. Split them over several boosters, or use XGBoost."
-        )
-    bad = (labels != 0) & (labels != 1)
-    if bad.any():
-        row, label = np.argwhere(bad)[0]
-        raise ValueError(
-            f"y[{row}, {label}] == {_validation.show(labels[row, label])}, must be 0 or 1: soft labels "
-            "cannot be packed into bits. Use XGBoost for them."
-        )
-    return (labels.astype(np.int64) @ (1 << np.arange(labels.shape[1]))).astype(np.float32)
-
-
-def unpack_labels(packed: ArrayLike, n_labels: int) -> Array:
-    """The inverse of `pack_labels`.
-
-    Parameters
-    ----------
-    packed : array-like of shape (n_samples,)
-        As `pack_labels` returned them, or `Dataset.get_label()`.
-    n_labels : int
-        Number of columns.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_labels), uint8
-    """
-    return PackedLabels(np.asarray(packed), n_labels).unpack()

@@ -11,10 +11,11 @@ from lightgbm import Booster, LGBMModel
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
-from focalboost._estimator import Target, check_weight, pairs, predicted, read_target, refuse, split_metrics
-from focalboost._labels import PackedLabels
-from focalboost._lightgbm_native import load_model, pack_labels
+from focalboost._estimator import check_weight, pairs, predicted, refuse, split_metrics
+from focalboost._labels import PackedLabels, pack_labels
+from focalboost._lightgbm_native import load_model
 from focalboost._loss import FocalLoss
+from focalboost._target import Target, read_target
 
 Array = NDArray[Any]
 

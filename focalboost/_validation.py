@@ -194,6 +194,14 @@ def raise_for_bad_weight(weight: Array) -> None:
         raise ValueError(f"sample_weight[{_where(index)}] == {show(weight[index])}, must be >= 0 and finite.")
 
 
+def check_indicator(name: str, labels: Array, why: str) -> None:
+    """Name the first entry of a matrix of labels that is neither 0 nor 1."""
+    bad = (labels != 0) & (labels != 1)
+    if bad.any():
+        index = _first(bad)
+        raise ValueError(f"{name}[{_where(index)}] == {show(labels[index])}, must be 0 or 1: {why}")
+
+
 class Labels(NamedTuple):
     """Which labels are valid: from 0 to `highest`, and whether only whole numbers are."""
 

@@ -8,9 +8,10 @@ from typing import Any
 import xgboost
 from numpy.typing import NDArray
 
-from focalboost._estimator import Target, predicted, refuse, takes
+from focalboost._estimator import predicted, refuse, takes
 from focalboost._interop import read_call
 from focalboost._loss import FocalLoss
+from focalboost._target import Target
 
 Array = NDArray[Any]
 

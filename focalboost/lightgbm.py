@@ -16,7 +16,9 @@ from typing import Any, Literal, Self
 
 from numpy.typing import NDArray
 
-from focalboost._estimator import PARAMETERS, FocalEstimator, Target, read_target, stored_target
+from focalboost._estimator import PARAMETERS, FocalEstimator, stored_target
+from focalboost._labels import pack_labels, unpack_labels
+from focalboost._target import Target, read_target
 
 try:
     from lightgbm import LGBMClassifier, LGBMModel
@@ -30,10 +32,8 @@ from focalboost._lightgbm_native import (
     intercepts,
     load_model,
     objective_line,
-    pack_labels,
     start,
     stored_loss,
-    unpack_labels,
 )
 from focalboost._lightgbm_training import (
     Evaluation,

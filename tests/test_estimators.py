@@ -402,9 +402,8 @@ def test_a_model_of_other_classes_is_not_continued(make):
     before = make().fit(Data.X, Data.named)
     fit = {"xgb_model": before} if make is xgb_model else {"init_model": before}
     name = next(iter(fit))
-    with pytest.raises(
-        ValueError, match=rf"{name} has the classes \['fraud', 'good'\] \(binary\), must have"
-    ):
+    text = rf"{name} has the classes \['fraud', 'good'\] \(binary\), must have"
+    with pytest.raises(ValueError, match=text):
         make().fit(Data.X, Data.binary, **fit)
 
 
@@ -521,9 +520,8 @@ def test_data_is_refused(make):
         model.fit(Data.X, Data.multilabel + 1)
     with pytest.raises(ValueError, match=r"y has shape .*MultiOutputClassifier"):
         model.fit(Data.X, Data.multilabel * np.array([1, 1, 2]))
-    with pytest.raises(
-        ValueError, match=r"y of eval.set.* has class 'theft', must be one of y: \['fraud', 'go"
-    ):
+    text = r"y of eval.set.* has class 'theft', must be one of y: \['fraud', 'go"
+    with pytest.raises(ValueError, match=text):
         model.fit(Data.X, Data.named, eval_set=[(Data.X, np.full(N, "theft"))])
     with pytest.raises(ValueError, match=r"sample_weight is zero in all rows"):
         model.fit(Data.X, Data.named, sample_weight=np.zeros(N))

@@ -14,9 +14,9 @@ PACKAGE = Path(focalboost.__file__).parent
 FLOORS = [
     ["xgboost", "lightgbm"],
     ["_xgboost_training", "_lightgbm_training"],
-    ["_estimator", "_lightgbm_native"],
+    ["_estimator", "_lightgbm_native", "_xgboost_native"],
     ["_model_text"],
-    ["_record"],
+    ["_record", "_target"],
     ["losses"],
     ["_binary", "_multilabel", "_multiclass"],
     ["_sigmoid"],
