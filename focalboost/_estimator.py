@@ -148,7 +148,7 @@ class FocalEstimator:
                 "must be None in one of the two: both set the class weights."
             )
         power = _validation.number(
-            "focal_alpha_power", self.focal_alpha_power, ">= 0 and finite", low=0.0, strict=False
+            "focal_alpha_power", self.focal_alpha_power, "finite", low=-np.inf, strict=False
         )
         return power_weights(labels, weight, power, target)
 

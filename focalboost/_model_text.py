@@ -125,3 +125,9 @@ def with_objective(header: str, rest: str, objective: str, record: str) -> tuple
 def find_record(text: str) -> str | None:
     match = re.search(rf"^\[{RECORD}: (.*)\]$", text, re.MULTILINE)
     return match.group(1) if match else None
+
+
+def parameter_names(text: str) -> frozenset[str]:
+    """The parameters that a model text lists, which are LightGBM's main names without aliases."""
+    section = text.partition("\nparameters:")[2].partition("end of parameters")[0]
+    return frozenset(re.findall(r"^\[(\w+): ", section, re.MULTILINE))

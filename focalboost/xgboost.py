@@ -52,7 +52,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         1 - alpha, a pair is (class 0, class 1). "balanced" is n / (n_classes n_class).
     focal_alpha_power : float or None, default=None
         Instead of focal_alpha: class weights proportional to frequency^-power, with mean weight 1 over the
-        rows; for each label by itself. 0 is no weights, 1 is "balanced".
+        rows; for each label by itself. 0 is no weights, 1 is "balanced", below 0 the rare class counts less.
     focal_hessian : {"guarded", "exact", "reweighted"}, default="guarded"
         As `hessian` of the losses.
     label_smoothing : float in [0, 1), default=0.0

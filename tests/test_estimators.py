@@ -188,10 +188,11 @@ def test_alpha_power_one_is_balanced_and_zero_is_none(make):
         np.testing.assert_allclose(np.asarray(zero.loss_.alpha), 1.0, rtol=1e-12)
 
 
-def test_alpha_power_has_mean_one_over_the_rows():
-    alpha = np.array(xgb_model(focal_alpha_power=0.5).fit(Data.X, Data.multiclass).loss_.alpha)
+@pytest.mark.parametrize("power", [0.5, -0.25])
+def test_alpha_power_has_mean_one_over_the_rows(power):
+    alpha = np.array(xgb_model(focal_alpha_power=power).fit(Data.X, Data.multiclass).loss_.alpha)
     share = np.unique(Data.multiclass, return_counts=True)[1] / N
-    np.testing.assert_allclose(alpha * np.sqrt(share), np.full(3, (alpha * np.sqrt(share))[0]), rtol=1e-12)
+    np.testing.assert_allclose(alpha * share**power, np.full(3, (alpha * share**power)[0]), rtol=1e-12)
     np.testing.assert_allclose(np.sum(alpha * share), 1.0, rtol=1e-12)
 
 
@@ -497,7 +498,7 @@ def test_models_of_others_are_not_loaded(make, tmp_path):
                 ({"focal_hessian": "abs"}, r"^focal_hessian == 'abs', must be one of"),
                 ({"label_smoothing": 1.0}, r"^label_smoothing == 1.0, must be in"),
                 ({"probability": "raw"}, r"^probability == 'raw', must be one of 'posterior', 'focal'"),
-                ({"focal_alpha_power": -1}, r"^focal_alpha_power == -1, must be >= 0"),
+                ({"focal_alpha_power": np.inf}, r"^focal_alpha_power == inf, must be finite"),
                 (
                     {"focal_alpha_power": 1.0, "focal_alpha": 0.5},
                     r"focal_alpha == 0.5 and focal_alpha_power == 1.0, must be None in one",

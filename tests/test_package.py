@@ -12,6 +12,10 @@ import focalboost
 PACKAGE = Path(focalboost.__file__).parent
 # Left may import right, never the other way.
 FLOORS = [
+    ["tuning"],
+    ["_xgboost_folds", "_lightgbm_folds"],
+    ["_folds", "_scoring"],
+    ["_fold_data", "_search_space", "_study", "metrics"],
     ["xgboost", "lightgbm"],
     ["_xgboost_training", "_lightgbm_training"],
     ["_estimator", "_lightgbm_native", "_xgboost_native"],

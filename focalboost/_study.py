@@ -1,0 +1,209 @@
+"""The user's Optuna study: whether this objective may go on with it, and trials that were left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from focalboost import _validation
+
+RECORD = "focalboost"
+ROLE, BASELINE = "role", "baseline"
+WORKER = "worker"
+RETRIES = "retries_of"  # numbers of the trials that this one repeats
+
+
+def load_optuna() -> Any:
+    """Optuna, or an error that names the extra."""
+    try:
+        import optuna  # noqa: PLC0415  # an extra, imported where it is needed
+    except ModuleNotFoundError as error:
+        raise ImportError("focalboost.tuning needs Optuna: pip install 'focalboost[optuna]'.") from error
+    return optuna
+
+
+# ---------------------------------------------------------------------- one study, one objective
+def check_directions(study: Any, n_objectives: int) -> None:
+    """All that is scored is to be maximized, which a study that minimizes would turn into its opposite."""
+    found = [direction.name.lower() for direction in study.directions]
+    expected = ["maximize"] * n_objectives
+    if found != expected:
+        what = "direction" if n_objectives == 1 else "directions"
+        raise ValueError(
+            f"study.directions == {found!r}, must be {expected!r}: create the study with "
+            f"optuna.create_study({what}=objective.{what})."
+        )
+
+
+def check_record(study: Any, record: Mapping[str, Any]) -> None:
+    """Refuse a study whose trials were judged by other data, folds or metrics; note these in a new one."""
+    wanted = json.loads(json.dumps(record))
+    stored = study.user_attrs.get(RECORD)
+    if stored is None:
+        study.set_user_attr(RECORD, wanted)
+        return
+    for name, value in wanted.items():
+        if stored.get(name) != value:
+            raise ValueError(
+                f"the study's trials have {name} == {stored.get(name)!r}, must have {value!r} as this "
+                "objective: values from different data, folds or settings cannot be compared. Resume with "
+                "what the study was begun with, or begin a new study."
+            )
+
+
+def plain(value: Any) -> Any:
+    """A parameter as any storage can keep it, and as it reads in the next process."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        # NaN is no JSON to PostgreSQL.
+        return value if value == value and abs(value) != float("inf") else repr(value)  # noqa: PLR0124  # NaN
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Installed versions; XGBoost is found under either of its names."""
+    found = {}
+    for package in packages:
+        for name in (package, f"{package}-cpu"):
+            try:
+                found[package] = version(name)
+                break
+            except PackageNotFoundError:
+                continue
+    return found
+
+
+def baseline_trial(study: Any) -> Any:
+    """The finished baseline of a study: plain log loss, judged on the same folds as every other trial.
+
+    Parameters
+    ----------
+    study : optuna.Study
+        In which `CrossValidatedObjective.enqueue_baseline` put it.
+
+    Returns
+    -------
+    optuna.trial.FrozenTrial
+
+    Raises
+    ------
+    ValueError
+        If the study has none, or it has not finished.
+    """
+    complete = load_optuna().trial.TrialState.COMPLETE
+    for trial in study.get_trials(deepcopy=False, states=(complete,)):
+        if trial.user_attrs.get(ROLE) == BASELINE:
+            return trial
+    raise ValueError(
+        "the study has no finished baseline, must have one: call objective.enqueue_baseline(study) before "
+        "study.optimize."
+    )
+
+
+def has_baseline(study: Any) -> bool:
+    """Whether a baseline has finished, runs or waits; one that failed does not count."""
+    state = load_optuna().trial.TrialState
+    trials = study.get_trials(deepcopy=False, states=(state.COMPLETE, state.RUNNING, state.WAITING))
+    # Of a waiting trial Optuna shows what enqueue_trial was given.
+    return any(trial.user_attrs.get(ROLE) == BASELINE for trial in trials)
+
+
+# ---------------------------------------------------------------------- trials whose process is gone
+def this_worker() -> dict[str, Any]:
+    """What tells this process from every other, also from one that has its number later."""
+    import psutil  # noqa: PLC0415  # of the extra that brings Optuna
+
+    pid = os.getpid()
+    return {"host": platform.node(), "pid": pid, "started": psutil.Process(pid).create_time()}
+
+
+def _is_gone(worker: Any) -> bool | None:
+    """Whether a process has ended; None where that cannot be seen from here."""
+    import psutil  # noqa: PLC0415
+
+    if not isinstance(worker, Mapping) or worker.get("host") != platform.node():
+        return None
+    try:
+        # Clock ticks of 10 ms, and the time of boot, which is rounded.
+        return bool(abs(psutil.Process(worker["pid"]).create_time() - worker["started"]) > 2.0)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def retry_stale_trials(study: Any, *, older_than: float | None = None, max_retry: int = 2) -> list[int]:
+    """Fail the running trials whose process is gone, and enqueue their parameters again.
+
+    A worker that is killed (out of memory, kill -9, power) leaves its trial RUNNING for ever: its parameters
+    are lost, and TPESampler keeps away from them. Call this before `study.optimize` when resuming; any number
+    of workers may. Finished trials are never touched. A storage with heartbeat (`optuna.storages.RDBStorage`)
+    does the same by itself, and for workers on other machines too.
+
+    Parameters
+    ----------
+    study : optuna.Study
+        Tuned with CrossValidatedObjective, which notes machine and process in each trial.
+    older_than : float, optional
+        Seconds. Fail also the running trials that began longer ago and of whose process nothing can be seen
+        from here: on another machine, or of another objective. None leaves those alone.
+    max_retry : int, default=2
+        How often one trial is enqueued again: parameters that run out of memory do so every time.
+
+    Returns
+    -------
+    list of int
+        Numbers of the trials that were failed.
+
+    Raises
+    ------
+    ValueError
+        If older_than is not > 0, or max_retry is below 0.
+
+    Examples
+    --------
+    >>> import optuna
+    >>> from focalboost.tuning import retry_stale_trials
+    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+    >>> retry_stale_trials(optuna.create_study())
+    []
+    """
+    state = load_optuna().trial.TrialState
+    if older_than is not None:
+        older_than = _validation.number("older_than", older_than, "> 0 and finite", low=0.0, strict=True)
+    retries = _validation.check_count("max_retry", max_retry, 0) or 0
+    failed = []
+    for trial in study.get_trials(deepcopy=False, states=(state.RUNNING,)):
+        if not _is_stale(trial, older_than):
+            continue
+        try:
+            study.tell(trial.number, state=state.FAIL)
+        except (ValueError, RuntimeError):
+            continue  # another worker was faster
+        failed.append(trial.number)
+        history = [*trial.user_attrs.get(RETRIES, []), trial.number]
+        if len(history) <= retries:
+            role = {ROLE: trial.user_attrs[ROLE]} if ROLE in trial.user_attrs else {}
+            study.enqueue_trial(trial.params, user_attrs={**role, RETRIES: history})
+    return failed
+
+
+def _is_stale(trial: Any, older_than: float | None) -> bool:
+    gone = _is_gone(trial.user_attrs.get(WORKER))
+    if gone is None:
+        if older_than is None or trial.datetime_start is None:
+            return False
+        # Optuna gives local time without a zone.
+        now = datetime.now()  # noqa: DTZ005
+        return bool(now - trial.datetime_start > timedelta(seconds=older_than))
+    return gone

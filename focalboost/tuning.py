@@ -1,0 +1,445 @@
+"""Tuning gamma and the class weights, with the booster's parameters, on a study of the user's own.
+
+    objective = CrossValidatedObjective(X, y, booster="xgboost")
+    study = optuna.create_study(direction=objective.direction)
+    objective.enqueue_baseline(study)
+    study.optimize(objective, n_trials=100)
+    model = objective.refit(study.best_trial)
+
+Study, storage, sampler and pruner are Optuna's and the user's. Needs the extra:
+`pip install 'focalboost[optuna]'`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length
+
+from focalboost import _study, _validation
+from focalboost._estimator import check_weight, power_weights
+from focalboost._fold_data import as_table, fingerprint, fixed_splits, take_rows
+from focalboost._folds import Folds, FoldSettings, check_device
+from focalboost._scoring import FoldModel, Scoring
+from focalboost._search_space import (
+    BOOSTERS,
+    DefaultSpace,
+    Space,
+    at,
+    baseline_values,
+    suggest_booster,
+    suggest_focal,
+)
+from focalboost._study import BASELINE, ROLE, WORKER, baseline_trial, retry_stale_trials
+from focalboost._target import Target, read_target
+from focalboost._threads import thread_count
+
+__all__ = [
+    "CrossValidatedObjective",
+    "baseline_trial",
+    "class_weights",
+    "retry_stale_trials",
+    "suggest_booster",
+    "suggest_focal",
+]
+
+Array = NDArray[Any]
+
+_PACKAGES = ("focalboost", "optuna", "scikit-learn", "numpy")
+
+
+def class_weights(
+    y: ArrayLike, alpha_power: float, sample_weight: ArrayLike | None = None
+) -> tuple[float, ...] | tuple[tuple[float, ...], ...]:
+    """Class weights proportional to frequency^-alpha_power with mean 1 over the rows, for `alpha=` of a loss.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        Labels.
+    alpha_power : float
+        0 is no weights, 1 is "balanced", below 0 the rare class counts less.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights >= 0.
+
+    Returns
+    -------
+    tuple
+        A number for each class in sorted order, or a pair for each label.
+
+    Raises
+    ------
+    ValueError
+        If there is one class only, or a number is not finite.
+
+    Examples
+    --------
+    >>> from focalboost import BinaryFocalLoss
+    >>> from focalboost.tuning import class_weights
+    >>> y = [0] * 9 + [1]
+    >>> class_weights(y, alpha_power=1.0)
+    (0.5555555555555556, 5.0)
+    >>> loss = BinaryFocalLoss(gamma=1.0, alpha=class_weights(y, alpha_power=0.5)).for_labels(y)
+    """
+    labels, multilabel = read_target("y", y)
+    target = Target.of(labels, multilabel=multilabel)
+    power = _validation.number("alpha_power", alpha_power, "finite", low=-np.inf, strict=False)
+    weight = check_weight(sample_weight, len(labels))
+    weights: tuple[float, ...] = power_weights(target.encode("y", labels), weight, power, target)
+    return weights
+
+
+class CrossValidatedObjective:
+    """What Optuna maximizes: the mean score of focal loss over fixed folds.
+
+    One object is called with every trial. The folds are split, and their data binned, once. A trial trains
+    the folds in their order, each until the focal loss of its validation rows has not fallen for
+    `early_stopping_rounds`, reports the mean score so far after each, and leaves it to the study's pruner
+    whether to go on.
+
+    Parameters
+    ----------
+    X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+        What the booster takes.
+    y : array-like of shape (n_samples,), or of 0 and 1 and shape (n_samples, n_labels)
+        Labels: two classes, more, or several labels a row.
+    booster : {"xgboost", "lightgbm"}, default="xgboost"
+        Which.
+    cv : int, splitter of scikit-learn or list of (training, validation) row numbers, default=5
+        Folds. A number makes stratified ones, with `groups` StratifiedGroupKFold. For rows with a time
+        TimeSeriesSplit or one split of your own is more honest.
+    scoring : str, scorer, metric, or a list or dict of them, default="average_precision"
+        A name of scikit-learn's, a scorer `(estimator, X, y)`, or a metric `(y_true, y_score)`; all are
+        maximized. `estimator` has classes_, predict_proba (the posterior), decision_function and predict for
+        this X only. A metric sees the probability of the second class, or the matrix. Several make a
+        multi-objective study, which is not pruned. See `focalboost.metrics`.
+    space : callable (trial) -> dict, optional
+        Parameters of the classifier, by scikit-learn's names. Default: `suggest_focal` and
+        `suggest_booster`, without what is fixed. To extend it:
+        `lambda trial: {**suggest_focal(trial), "max_leaves": trial.suggest_int("max_leaves", 8, 256)}`.
+    fixed : dict, optional
+        Parameters of the classifier that all trials have.
+    num_boost_round : int, default=500
+        Most rounds of a fold.
+    early_stopping_rounds : int or None, default=30
+        None trains all rounds.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights >= 0, in training and in scores.
+    groups : array-like of shape (n_samples,), optional
+        For splitters that keep groups together.
+    device : str, optional
+        XGBoost's `device`, LightGBM's `device_type`.
+    n_jobs : int, optional
+        Threads for all trials together; None for FOCALBOOST_NUM_THREADS, OMP_NUM_THREADS or all cores given.
+        A fold that starts while k trials run, `study.optimize(n_jobs=k)`, takes a k-th of them.
+    cache : bool, default=True
+        Keep the binned data of all folds (`cache_bytes`); with False every fold of every trial bins anew, to
+        the same scores.
+
+    Attributes
+    ----------
+    direction : str
+        "maximize", for `optuna.create_study(direction=...)`.
+    directions : list of str
+        One for each entry of `scoring`, for `optuna.create_study(directions=...)`.
+    task : {"binary", "multiclass", "multilabel"}
+        Found from y.
+    splits : list of (ndarray, ndarray)
+        Row numbers of the folds.
+    cache_bytes : int
+        Estimate of the memory that the cache takes; logged at INFO level by "focalboost".
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not valid, a fold lacks a class, or both parts of a fold have one row.
+    ImportError
+        If Optuna or the booster is not installed.
+
+    Notes
+    -----
+    Works with studies of any storage, sampler and pruner, with `FixedTrial`, with `FrozenTrial` (a repeated
+    `objective(study.best_trial)` gives the same score) and in a pickle, which has X and no binned data. Each
+    trial's user attributes say "fold_scores", "fold_rounds", "num_boost_round" (their median, which `refit`
+    takes), "seconds", "versions", "worker" and, for the baseline, "role". The study's attribute "focalboost"
+    has a fingerprint of data, folds and settings: a study is not resumed with others.
+
+    Scores on the folds are optimistic for every trial, because the rounds were chosen on the validation rows,
+    and for the best one, because it was chosen. Judge the refitted model on rows that took no part.
+
+    LightGBM bins the rows of all folds together, without looking at labels.
+
+    Examples
+    --------
+    >>> import optuna
+    >>> from focalboost.datasets import make_transactions
+    >>> from focalboost.tuning import CrossValidatedObjective
+    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+    >>> data = make_transactions(20_000, random_state=0)
+    >>> objective = CrossValidatedObjective(
+    ...     data.data, data.target, cv=3, fixed={"max_depth": 3}, num_boost_round=30, n_jobs=1
+    ... )
+    >>> study = optuna.create_study(direction=objective.direction, sampler=optuna.samplers.RandomSampler(0))
+    >>> objective.enqueue_baseline(study)
+    >>> study.optimize(objective, n_trials=3)
+    >>> model = objective.refit(study.best_trial)
+    >>> model.predict_proba(data.data[:3]).shape
+    (3, 2)
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        booster: Literal["xgboost", "lightgbm"] = "xgboost",
+        cv: Any = 5,
+        scoring: Any = "average_precision",
+        space: Space | None = None,
+        fixed: Mapping[str, Any] | None = None,
+        num_boost_round: int = 500,
+        early_stopping_rounds: int | None = 30,
+        sample_weight: ArrayLike | None = None,
+        groups: Any = None,
+        device: str | None = None,
+        n_jobs: int | None = None,
+        cache: bool = True,
+    ) -> None:
+        _study.load_optuna()
+        self.booster = _validation.check_choice("booster", booster, BOOSTERS)
+        self._y, multilabel = read_target("y", y)
+        self._X = as_table(X)
+        check_consistent_length(self._X, self._y, sample_weight, groups)
+        target = Target.of(self._y, multilabel=multilabel)
+        encoded = target.encode("y", self._y)
+        weight = check_weight(sample_weight, len(encoded))
+        self.scoring = Scoring(scoring, weighted=weight is not None)
+        self.splits = fixed_splits(cv, encoded, groups, target)
+        self.n_jobs = _validation.check_n_jobs(n_jobs)
+        settings = FoldSettings(
+            self.splits,
+            _validation.check_count("num_boost_round", num_boost_round, 1) or 500,
+            _validation.check_count("early_stopping_rounds", early_stopping_rounds, 1),
+            check_device(device),
+            cache,
+        )
+        fixed = dict(fixed or {})
+        self._folds = _folds(self.booster)(self._X, encoded, weight, target, fixed, settings)
+        self._folds.check_names(fixed, "fixed")
+        self._space = DefaultSpace(self.booster, fixed) if space is None else space
+        self._record: dict[str, Any] | None = None
+        self._start_counting()
+        self._folds.state_memory()
+
+    def _start_counting(self) -> None:
+        self._running, self._lock = 0, threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_running", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._start_counting()
+
+    # ------------------------------------------------------------------ what a study is created with
+    @property
+    def direction(self) -> str:
+        """Of a study with one objective."""
+        if len(self.directions) > 1:
+            raise ValueError(
+                f"scoring has {len(self.directions)} entries, must have 1 for direction: use "
+                "optuna.create_study(directions=objective.directions)."
+            )
+        return self.directions[0]
+
+    @property
+    def directions(self) -> list[str]:
+        """One for each entry of `scoring`."""
+        return ["maximize"] * len(self.scoring.scorers)
+
+    @property
+    def task(self) -> str:
+        """The kind of labels."""
+        return self._folds.target.task
+
+    @property
+    def cache_bytes(self) -> int:
+        """Estimate of the memory for the binned data of all folds."""
+        return self._folds.cache_bytes()
+
+    # ------------------------------------------------------------------ one trial
+    def __call__(self, trial: Any) -> float | tuple[float, ...]:
+        """The mean score over the folds of one trial's parameters.
+
+        Parameters
+        ----------
+        trial : optuna.Trial, FixedTrial or FrozenTrial
+            Asked for parameters, told of the mean after each fold.
+
+        Returns
+        -------
+        float, or one for each entry of `scoring`
+
+        Raises
+        ------
+        optuna.TrialPruned
+            If the study's pruner says so.
+        ValueError
+            If the study has another direction or belongs to other data, a parameter is unknown, a score is
+            not finite, or training diverges.
+        """
+        study = getattr(trial, "study", None)
+        if study is not None:
+            _study.check_directions(study, len(self.directions))
+            _study.check_record(study, self._study_record())
+            trial.set_user_attr(WORKER, _study.this_worker())
+        params = self._folds.complete(self._space(trial))
+        may_prune = len(self.directions) == 1 and trial.user_attrs.get(ROLE) != BASELINE
+        began = time.perf_counter()
+        with self._counted():
+            scores, rounds = [], []
+            for fold, (_, valid) in enumerate(self.splits):
+                score, n_rounds = self._fold_scores(fold, valid, params)
+                scores.append(score)
+                rounds.append(n_rounds)
+                # After every fold: what was measured is kept when the trial is pruned or the process killed.
+                trial.set_user_attr("fold_scores", self._named(scores))
+                trial.set_user_attr("fold_rounds", rounds)
+                means = np.mean(scores, axis=0).tolist()
+                if len(means) == 1:
+                    trial.report(means[0], fold)
+                if may_prune and fold + 1 < len(self.splits) and trial.should_prune():
+                    raise _study.load_optuna().TrialPruned
+        trial.set_user_attr("num_boost_round", _median(rounds))
+        trial.set_user_attr("seconds", round(time.perf_counter() - began, 3))
+        trial.set_user_attr("versions", _study.versions(*_PACKAGES, self.booster))
+        return means[0] if len(means) == 1 else tuple(means)
+
+    def _fold_scores(self, fold: int, valid: Array, params: Mapping[str, Any]) -> tuple[list[float], int]:
+        fit = self._folds.run(fold, params, self._threads())
+        weight = None if self._folds.weight is None else self._folds.weight[valid]
+        model = FoldModel(fit.estimator, take_rows(self._X, valid), fit.margins)
+        return self.scoring(model, self._y[valid], weight, fold), fit.rounds
+
+    def _named(self, scores: list[list[float]]) -> Any:
+        if len(self.directions) == 1:
+            return [score for (score,) in scores]
+        columns = zip(*scores, strict=True)
+        return {name: list(column) for name, column in zip(self.scoring.names, columns, strict=True)}
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """The trials that run at this moment."""
+        with self._lock:
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+
+    def _threads(self) -> int:
+        return max(1, thread_count(self.n_jobs) // max(1, self._running))
+
+    def _study_record(self) -> dict[str, Any]:
+        """What makes the values of two trials comparable. Reading 1 GB takes about a second, once."""
+        if self._record is None:
+            folds = self._folds
+            self._record = {
+                "booster": self.booster,
+                "data": fingerprint(self._X, self._y, folds.weight),
+                "folds": fingerprint(*(part for split in self.splits for part in split)),
+                "scoring": self.scoring.names,
+                "fixed": _study.plain(folds.fixed),
+                "num_boost_round": folds.settings.num_boost_round,
+                "early_stopping_rounds": folds.settings.early_stopping_rounds,
+            }
+        return self._record
+
+    # ------------------------------------------------------------------ the study
+    def enqueue_baseline(self, study: Any, params: Mapping[str, Any] | None = None) -> None:
+        """Put plain log loss first in the queue, so that the best trial is never worse on the folds.
+
+        Does nothing where the study has one that finished, runs or waits. The baseline is never pruned. Where
+        several workers share a study, enqueue from one before the others start.
+
+        Parameters
+        ----------
+        study : optuna.Study
+            The study.
+        params : dict, optional
+            Values of the booster's parameters, by their names in the study, in place of the library's
+            defaults: those in use today, say. Parameters of a space of one's own need values here.
+
+        Raises
+        ------
+        ValueError
+            If a value is missing, unknown or outside the space, or the point is not plain log loss.
+        """
+        _study.check_directions(study, len(self.directions))
+        where = "the baseline"
+        found, point = at(self._space, baseline_values(self.booster), params or {}, where)
+        complete = self._folds.complete(found)
+        estimator = self._folds.new_estimator(complete)
+        for name, neutral in (("focal_gamma", 0.0), ("focal_alpha", None), ("focal_alpha_power", 0.0)):
+            value = getattr(estimator, name)
+            if value is not None and value != neutral:
+                raise ValueError(
+                    f"{where} has {name} == {value!r}, must have {neutral!r}: it is plain log loss. Leave it "
+                    "out of fixed, or give params the value of the space that means it."
+                )
+        if not _study.has_baseline(study):
+            study.enqueue_trial(point, user_attrs={ROLE: BASELINE})
+
+    def refit(self, trial: Any, *, num_boost_round: int | None = None) -> Any:
+        """A classifier with the parameters of a trial, trained on all rows.
+
+        Parameters
+        ----------
+        trial : optuna.trial.FrozenTrial or dict
+            Such as `study.best_trial`, or `study.best_params`.
+        num_boost_round : int, optional
+            Rounds. Default: the median over the folds, as the trial noted it; for a dict the folds are
+            trained again to find it.
+
+        Returns
+        -------
+        FocalXGBClassifier or FocalLGBMClassifier, fitted
+
+        Raises
+        ------
+        ValueError
+            If a parameter of the space has no value, or the dict has another.
+        """
+        rounds = _validation.check_count("num_boost_round", num_boost_round, 1)
+        values, attributes = (trial, {}) if isinstance(trial, Mapping) else (trial.params, trial.user_attrs)
+        found, _ = at(self._space, {}, values, "refit")
+        params = self._folds.complete(found)
+        rounds = rounds or attributes.get("num_boost_round")
+        if rounds is None:
+            with self._counted():
+                n_jobs = self._threads()
+                rounds = _median([self._folds.run(k, params, n_jobs).rounds for k in range(len(self.splits))])
+        model = self._folds.new_estimator({**params, "n_estimators": rounds, "n_jobs": self.n_jobs})
+        return model.fit(self._X, self._y, sample_weight=self._folds.weight)
+
+
+def _median(rounds: list[int]) -> int:
+    return max(1, round(float(np.median(rounds))))
+
+
+def _folds(booster: str) -> type[Folds]:
+    """The booster is an extra: imported when it is chosen."""
+    if booster == "xgboost":
+        from focalboost._xgboost_folds import XGBoostFolds  # noqa: PLC0415
+
+        return XGBoostFolds
+    from focalboost._lightgbm_folds import LightGBMFolds  # noqa: PLC0415
+
+    return LightGBMFolds
