@@ -118,13 +118,21 @@ class LightGBMFolds(Folds):
         callbacks = [objective_is_none()]
         if patience is not None:
             callbacks.append(lightgbm.early_stopping(patience, verbose=False))
-        booster = lightgbm.train(
-            native,
-            train_set,
-            self.settings.num_boost_round,
-            valid_sets=[valid_set],
-            valid_names=["validation"],
-            feval=metric,
-            callbacks=callbacks,
-        )
+        try:
+            booster = lightgbm.train(
+                native,
+                train_set,
+                self.settings.num_boost_round,
+                valid_sets=[valid_set],
+                valid_names=["validation"],
+                feval=metric,
+                callbacks=callbacks,
+            )
+        except lightgbm.basic.LightGBMError as error:
+            if not str(error).startswith("Cannot change"):
+                raise
+            raise ValueError(
+                f"space sets a parameter that must be left to fixed: the bins are made once ({error}) "
+                "Pass cache=False to search it."
+            ) from error
         return best["margins"], booster.best_iteration or booster.current_iteration()

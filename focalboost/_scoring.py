@@ -100,12 +100,13 @@ def _scorer(scoring: Any) -> Scorer:
     parameters = inspect.signature(scoring).parameters.values()
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     n_needed = sum(p.default is p.empty for p in positional)
-    if n_needed == 3:
+    if n_needed == 3 or (positional and positional[0].name == "estimator"):
         return scoring  # type: ignore[no-any-return]  # callable() cannot say what is returned
-    if n_needed != 2:
+    # log_loss has a default for the second, a former name of its own.
+    if n_needed > 3 or len(positional) < 2:
         raise TypeError(
-            f"scoring has {_name(scoring)} with {n_needed} arguments, must be a metric (y_true, y_score) "
-            "or a scorer (estimator, X, y)."
+            f"scoring has {_name(scoring)} with {len(positional)} arguments, must be a metric "
+            "(y_true, y_score) or a scorer (estimator, X, y)."
         )
     if str(getattr(scoring, "__name__", "")).endswith(_MINIMIZED):
         raise ValueError(

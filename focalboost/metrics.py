@@ -30,9 +30,9 @@ Scorer = Callable[..., float]
 _RANKING = ("decision_function", "predict_proba")
 
 
-def _share(name: str, value: object) -> float:
-    rule = "in (0, 1]"
-    share = _validation.number(name, value, rule, low=0.0, strict=True)
+def _share(name: str, value: object, *, zero: bool = False) -> float:
+    rule = "in [0, 1]" if zero else "in (0, 1]"
+    share = _validation.number(name, value, rule, low=0.0, strict=not zero)
     if share > 1.0:
         raise ValueError(f"{name} == {_validation.show(value)}, must be {rule}.")
     return share
@@ -200,10 +200,7 @@ def expected_cost(
             "margin."
         )
     fp, fn = (_costs(name, cost, p.size) for name, cost in (("cost_fp", cost_fp), ("cost_fn", cost_fn)))
-    if threshold is None:
-        cut = fp / (fp + fn)
-    else:
-        cut = np.full(p.size, _validation.number("threshold", threshold, "in [0, 1]", low=0.0, strict=False))
+    cut = fp / (fp + fn) if threshold is None else _share("threshold", threshold, zero=True)
     alert = p > cut
     cost = np.where(positive, np.where(alert, 0.0, fn), np.where(alert, fp, 0.0))
     return float(_validation.weighted_mean(cost, _weights(sample_weight)))

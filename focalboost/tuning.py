@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -219,6 +220,7 @@ class CrossValidatedObjective:
         target = Target.of(self._y, multilabel=multilabel)
         encoded = target.encode("y", self._y)
         weight = check_weight(sample_weight, len(encoded))
+        _validation.check_weight_values(weight)
         self.scoring = Scoring(scoring, weighted=weight is not None)
         self.splits = fixed_splits(cv, encoded, groups, target)
         self.n_jobs = _validation.check_n_jobs(n_jobs)
@@ -436,6 +438,7 @@ def _median(rounds: list[int]) -> int:
 
 def _folds(booster: str) -> type[Folds]:
     """The booster is an extra: imported when it is chosen."""
+    import_module(f"focalboost.{booster}")  # which says what to install where the booster is missing
     if booster == "xgboost":
         from focalboost._xgboost_folds import XGBoostFolds  # noqa: PLC0415
 
