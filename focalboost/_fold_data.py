@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 
+from focalboost import _validation
 from focalboost._target import Target
 
 Array = NDArray[Any]
@@ -36,50 +38,72 @@ def n_values(X: Any) -> int:
 
 
 # ---------------------------------------------------------------------- splits
-def fixed_splits(cv: Any, labels: Array, groups: Any, target: Target) -> list[Split]:
-    """Row numbers (training, validation) of every fold, sorted, the same for all trials.
-
-    A whole number makes stratified folds in the order of the rows, as scikit-learn does, with groups
-    StratifiedGroupKFold.
-    """
-    if isinstance(cv, int) and groups is not None and target.task != "multilabel":
-        splitter: Any = StratifiedGroupKFold(cv)
-    else:
-        splitter = check_cv(cv, labels, classifier=True)
-    # Splitters look at the number of rows only, and X may be of a kind that they cannot index.
-    rows = np.arange(len(labels))
+def fixed_splits(
+    cv: Any, X: Any, labels: Array, weight: Array | None, groups: Any, target: Target
+) -> list[Split]:
+    """Row numbers (training, validation) of every fold, sorted, the same for all trials."""
     splits = []
-    for k, (train, valid) in enumerate(splitter.split(rows, labels, groups)):
-        split = _row_numbers(train, rows), _row_numbers(valid, rows)
-        _check_split(k, split, labels, target)
-        splits.append(split)
+    for k, parts in enumerate(_splitter(cv, labels, groups, target).split(X, labels, groups)):
+        train, valid = (_row_numbers(k, part, len(labels)) for part in parts)
+        _check_apart(k, "row", train, valid)
+        if groups is not None:
+            _check_apart(k, "group", *(np.asarray(groups)[rows] for rows in (train, valid)))
+        for name, rows in (("training", train), ("validation", valid)):
+            _check_classes(f"fold {k} of cv", name, rows, labels, weight, target)
+        splits.append((train, valid))
     if not splits:
         raise ValueError("cv gave no split, must give at least one.")
     return splits
 
 
-def _row_numbers(part: Any, rows: Array) -> Array:
-    numbers = np.asarray(part)
+def _splitter(cv: Any, labels: Array, groups: Any, target: Target) -> Any:
+    """A number as scikit-learn reads it, but groups are heeded: it would ignore them with a warning."""
+    if cv is not None and not isinstance(cv, Integral):
+        return check_cv(cv, labels, classifier=True)
+    n_folds = 5 if cv is None else int(cv)
+    if isinstance(cv, bool) or n_folds < 2:
+        raise ValueError(f"cv == {cv!r}, must be a whole number >= 2, a splitter or a list of splits.")
+    if groups is None:
+        return check_cv(n_folds, labels, classifier=True)
+    return GroupKFold(n_folds) if target.task == "multilabel" else StratifiedGroupKFold(n_folds)
+
+
+def _row_numbers(fold: int, part: Any, n_samples: int) -> Array:
+    rows = np.asarray(part)
+    if rows.dtype == bool and rows.shape == (n_samples,):
+        rows = np.flatnonzero(rows)
+    outside = rows.dtype.kind not in "iu" or rows.ndim != 1 or rows.size == 0
+    if outside or rows.min() < 0 or rows.max() >= n_samples:
+        raise ValueError(
+            f"fold {fold} of cv has a part of dtype {rows.dtype} and shape {rows.shape}, must have row "
+            f"numbers from 0 to {n_samples - 1}, or a mask of {n_samples} rows."
+        )
     # LightGBM sorts the rows of a subset.
-    return np.sort(rows[numbers])
+    return np.sort(rows)
 
 
-def _check_split(k: int, split: Split, labels: Array, target: Target) -> None:
-    train, valid = split
+def _check_apart(fold: int, what: str, train: Array, valid: Array) -> None:
     both = np.intersect1d(train, valid)
     if both.size:
         raise ValueError(
-            f"cv has row {both[0]} in both parts of fold {k}, must have it in one: a model would be judged "
-            "on rows it has seen."
+            f"cv has {what} {_validation.show(both[0])} in both parts of fold {fold}, must have it in one: a "
+            "model would be judged by what it has seen. Use a splitter that keeps them apart."
         )
-    for name, part in (("training", train), ("validation", valid)):
-        missing = _missing(labels[part], target)
-        if missing is not None:
-            raise ValueError(
-                f"fold {k} of cv has {missing} among its {part.size} {name} rows, must have some: neither "
-                "training nor most metrics make sense without. Use fewer folds, a stratified splitter, or "
-                "splits of your own."
-            )
+
+
+def _check_classes(
+    fold: str, name: str, rows: Array, labels: Array, weight: Array | None, target: Target
+) -> None:
+    counted, what = rows, "rows"
+    if weight is not None:
+        counted, what = rows[weight[rows] > 0], "rows of weight > 0"
+    missing = _missing(labels[counted], target)
+    if missing is not None:
+        raise ValueError(
+            f"{fold} has {missing} among its {counted.size} {name} {what}, must have some: neither "
+            "training nor most metrics make sense without. Use fewer folds, a stratified splitter, or splits "
+            "of your own."
+        )
 
 
 def _missing(labels: Array, target: Target) -> str | None:

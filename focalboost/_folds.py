@@ -6,7 +6,7 @@ import logging
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from focalboost import _validation
 from focalboost._estimator import PARAMETERS, FocalEstimator
 from focalboost._fold_data import Split, n_values, take_rows
-from focalboost._loss import FocalLoss
 from focalboost._target import Target
 
 Array = NDArray[Any]
 
 logger = logging.getLogger("focalboost")
 
+Judge = Callable[[FocalEstimator, Array], float]
+
 _ROUNDS = "Pass it as num_boost_round; the number of a trial is found by early stopping."
-_STOPPING = "Pass it to CrossValidatedObjective: it stops by the focal loss of the validation rows."
-_SCORING = "Pass scoring: training stops by the focal loss."
+_STOPPING = "Pass early_stopping_rounds and stop_by to CrossValidatedObjective."
+_SCORING = "Pass scoring, and stop_by='score' where it is to stop training."
 # Parameters of the classifiers that a fold sets itself.
 _SET_HERE: dict[str, str] = {
     "n_estimators": _ROUNDS,
@@ -31,6 +32,9 @@ _SET_HERE: dict[str, str] = {
     "num_iterations": _ROUNDS,
     "early_stopping_rounds": _STOPPING,
     "early_stopping_round": _STOPPING,
+    "early_stopping_min_delta": _STOPPING,
+    "first_metric_only": _STOPPING,
+    "input_model": "Trials begin anew.",
     "eval_metric": _SCORING,
     "metric": _SCORING,
     "callbacks": "Folds of several trials may run at once and share none.",
@@ -42,12 +46,22 @@ _SET_HERE: dict[str, str] = {
 }
 
 
-class Fit(NamedTuple):
-    """What one fold gives: the model without its booster, margins of the validation rows, its rounds."""
+class Trained(NamedTuple):
+    """Margins of the validation rows at the best round, which round that is, and how many were trained."""
 
-    estimator: FocalEstimator
     margins: Array
     rounds: int
+    all_rounds: int
+
+
+class Bins:
+    """Binned data of the folds: one object for all trials, or a new one for each."""
+
+    def __init__(self, n_folds: int) -> None:
+        self.folds: dict[int, Any] = {}
+        self.locks = [threading.Lock() for _ in range(n_folds)]
+        self.whole: Any = None
+        self.whole_lock = threading.Lock()
 
 
 class FoldSettings(NamedTuple):
@@ -56,6 +70,7 @@ class FoldSettings(NamedTuple):
     splits: list[Split]
     num_boost_round: int
     early_stopping_rounds: int | None
+    stop_by: str
     device: str | None
     cache: bool
 
@@ -67,7 +82,8 @@ class Folds(ABC):
     names: ClassVar[dict[str, str]]
     """The library's own names for parameters that have another in scikit-learn's interface."""
     bytes_per_value: ClassVar[float]
-    """What stays in memory for a number of X, in one fold, measured with 300,000 x 30."""
+    """What stays in memory for a number of X in one fold, and for a row besides, as measured."""
+    bytes_per_row: ClassVar[float]
     defaults: ClassVar[dict[str, Any]] = {}
 
     def __init__(
@@ -85,12 +101,11 @@ class Folds(ABC):
         self._forget()
 
     def _forget(self) -> None:
-        self._kept: dict[int, Any] = {}
-        self._locks = [threading.Lock() for _ in self.settings.splits]
+        self._kept = Bins(len(self.settings.splits)) if self.settings.cache else None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without binned data: a process that unpickles it makes its own."""
-        return {name: value for name, value in vars(self).items() if name not in ("_kept", "_locks")}
+        return {name: value for name, value in vars(self).items() if name != "_kept"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -99,8 +114,10 @@ class Folds(ABC):
     # ------------------------------------------------------------------ memory
     def cache_bytes(self) -> int:
         """Estimate of what is kept between trials."""
-        n_copies = self._n_copies() if self.settings.cache else 0
-        return int(n_copies * self.bytes_per_value * n_values(self.X))
+        if not self.settings.cache:
+            return 0
+        row = self.bytes_per_value * n_values(self.X) / len(self.encoded) + self.bytes_per_row
+        return int(self._n_copies() * row * len(self.encoded))
 
     def _n_copies(self) -> float:
         n_samples = len(self.encoded)
@@ -162,35 +179,50 @@ class Folds(ABC):
                 f"space and fixed both set {both[0]!r}, must be one of them: leave it out of the other."
             )
         self.check_names(params, "space")
-        return {**self.fixed, **params}
-
-    # ------------------------------------------------------------------ training
-    def run(self, fold: int, params: Mapping[str, Any], n_jobs: int) -> Fit:
-        """Train on one fold with complete parameters."""
-        estimator = self.new_estimator({**params, "n_jobs": n_jobs})
-        data = self._data(fold, params, n_jobs)
-        train = self.settings.splits[fold][0]
-        weight = None if self.weight is None else self.weight[train]
-        loss = estimator._resolve_loss(self.encoded[train], weight, self.target)
-        estimator.loss_, estimator._target = loss, self.target
-        margins, rounds = self._train(estimator, loss, data, n_jobs)
-        return Fit(estimator, margins, rounds)
-
-    def _data(self, fold: int, params: Mapping[str, Any], n_jobs: int) -> Any:
-        if not self.settings.cache:
-            return self._bin(fold, params, n_jobs)
-        with self._locks[fold]:
-            if fold not in self._kept:
-                self._kept[fold] = self._bin(fold, self.fixed, n_jobs)
-            return self._kept[fold]
+        whole = {**self.fixed, **params}
+        self._check_booster(whole)
+        return whole
 
     @abstractmethod
-    def _bin(self, fold: int, params: Mapping[str, Any], n_jobs: int) -> Any:
+    def _check_booster(self, params: Mapping[str, Any]) -> None:
+        """Refuse kinds of boosting that cannot be tuned here."""
+
+    def refuse_dart(self, name: str, value: object) -> None:
+        """Later rounds of DART change the trees before them."""
+        if value == "dart" and self.settings.early_stopping_rounds is not None:
+            raise ValueError(
+                f"{name} == 'dart' with early stopping, must have early_stopping_rounds == None: the model "
+                "of the best round is not kept, because later rounds rescale its trees."
+            )
+
+    # ------------------------------------------------------------------ training
+    def bins(self) -> Bins:
+        """What the folds of one trial share."""
+        return self._kept or Bins(len(self.settings.splits))
+
+    def resolve(self, params: Mapping[str, Any], rows: Array, n_jobs: int) -> Any:
+        """The classifier of complete parameters as it would be fitted on some rows, without a booster."""
+        estimator = self.new_estimator({**params, "n_jobs": n_jobs})
+        weight = None if self.weight is None else self.weight[rows]
+        estimator.loss_ = estimator._resolve_loss(self.encoded[rows], weight, self.target)
+        estimator._target = self.target
+        return estimator
+
+    def run(self, fold: int, estimator: Any, bins: Bins, n_jobs: int, judge: Judge | None) -> Trained:
+        """Train on one fold what `resolve` returned; stop by what `judge` says, or else by the focal loss."""
+        params = self.fixed if self.settings.cache else estimator.get_params()
+        with bins.locks[fold]:
+            data = bins.folds.get(fold) or self._bin(fold, params, bins, n_jobs)
+            if self.settings.cache:
+                bins.folds[fold] = data
+        return self._train(estimator, data, n_jobs, judge)
+
+    @abstractmethod
+    def _bin(self, fold: int, params: Mapping[str, Any], bins: Bins, n_jobs: int) -> Any:
         """Training and validation data of a fold."""
 
     @abstractmethod
-    def _train(self, estimator: Any, loss: FocalLoss, data: Any, n_jobs: int) -> tuple[Array, int]:
-        """Margins of the validation rows at the best round, and how many rounds that is."""
+    def _train(self, estimator: Any, data: Any, n_jobs: int, judge: Judge | None) -> Trained: ...
 
     def _part(self, rows: Array) -> tuple[Any, Array, Array | None]:
         """X, labels and weights of some rows."""

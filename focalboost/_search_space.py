@@ -6,7 +6,12 @@ import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from focalboost import _validation
+from focalboost._estimator import check_weight, power_weights
+from focalboost._target import Target, read_target
 
 Space = Callable[[Any], Mapping[str, Any]]
 
@@ -115,6 +120,48 @@ def _ordered(name: str, pair: tuple[float, float], low: float) -> tuple[float, f
     return first, last
 
 
+def class_weights(
+    y: ArrayLike, alpha_power: float, sample_weight: ArrayLike | None = None
+) -> tuple[float, ...] | tuple[tuple[float, ...], ...]:
+    """Class weights proportional to frequency^-alpha_power with mean 1 over the rows, for `alpha=` of a loss.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        Labels.
+    alpha_power : float
+        0 is no weights, 1 is "balanced", below 0 the rare class counts less.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights >= 0.
+
+    Returns
+    -------
+    tuple
+        A number for each class in sorted order, or a pair for each label.
+
+    Raises
+    ------
+    ValueError
+        If there is one class only, a number is not finite, or a weight is negative.
+
+    Examples
+    --------
+    >>> from focalboost import BinaryFocalLoss
+    >>> from focalboost.tuning import class_weights
+    >>> y = [0] * 9 + [1]
+    >>> class_weights(y, alpha_power=1.0)
+    (0.5555555555555556, 5.0)
+    >>> loss = BinaryFocalLoss(gamma=1.0, alpha=class_weights(y, alpha_power=0.5)).for_labels(y)
+    """
+    labels, multilabel = read_target("y", y)
+    target = Target.of(labels, multilabel=multilabel)
+    power = _validation.number("alpha_power", alpha_power, "finite", low=-np.inf, strict=False)
+    weight = check_weight(sample_weight, len(labels))
+    _validation.check_weight_values(weight)
+    weights: tuple[float, ...] = power_weights(target.encode("y", labels), weight, power, target)
+    return weights
+
+
 def suggest_booster(trial: Any, booster: str, *, skip: Collection[str] = ()) -> dict[str, Any]:
     """The booster's parameters of one trial: the part of the default space that is not focal loss's.
 
@@ -176,19 +223,21 @@ def baseline_values(booster: str) -> dict[str, Any]:
 
 
 def at(
-    space: Space, values: Mapping[str, Any], given: Mapping[str, Any], what: str
+    space: Space, values: Mapping[str, Any], given: Mapping[str, Any], what: str, *, inside: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The space's answer at one point, and the parameters of that point as a study names them.
 
-    `values` may have more than the space asks for, `given` may not.
+    `values` may have more than the space asks for, `given` may not. A point that is to be tried has to lie
+    inside the space; one that was tried may not, where the space was narrowed since.
     """
     from optuna.trial import FixedTrial  # noqa: PLC0415  # Optuna is an extra
 
     trial = FixedTrial({**values, **given})
     try:
         with warnings.catch_warnings():
-            # A value out of its range is a warning to Optuna, and would be another trial than was asked for.
-            warnings.simplefilter("error", UserWarning)
+            warnings.filterwarnings(
+                "error" if inside else "ignore", ".* is out of the range of the distribution"
+            )
             params = dict(space(trial))
     except (ValueError, UserWarning) as error:
         raise ValueError(f"{what}: {error} Give a value of the space for every parameter it has.") from error

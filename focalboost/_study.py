@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from focalboost import _validation
@@ -42,17 +43,23 @@ def check_directions(study: Any, n_objectives: int) -> None:
 
 def check_record(study: Any, record: Mapping[str, Any]) -> None:
     """Refuse a study whose trials were judged by other data, folds or metrics; note these in a new one."""
-    wanted = json.loads(json.dumps(record))
     stored = study.user_attrs.get(RECORD)
     if stored is None:
-        study.set_user_attr(RECORD, wanted)
+        state = load_optuna().trial.TrialState
+        if study.get_trials(deepcopy=False, states=(state.COMPLETE, state.PRUNED)):
+            raise ValueError(
+                "the study has finished trials of another objective, must have none: their values cannot be "
+                "compared with this one's. Begin a new study."
+            )
+        study.set_user_attr(RECORD, dict(record))
         return
-    for name, value in wanted.items():
+    for name, value in record.items():
         if stored.get(name) != value:
             raise ValueError(
                 f"the study's trials have {name} == {stored.get(name)!r}, must have {value!r} as this "
-                "objective: values from different data, folds or settings cannot be compared. Resume with "
-                "what the study was begun with, or begin a new study."
+                "objective: values from different data, folds or settings cannot be compared (of data, "
+                "dtypes and column names count too). Resume with what the study was begun with, or begin a "
+                "new one."
             )
 
 
@@ -123,23 +130,53 @@ def has_baseline(study: Any) -> bool:
 # ---------------------------------------------------------------------- trials whose process is gone
 def this_worker() -> dict[str, Any]:
     """What tells this process from every other, also from one that has its number later."""
+    pid = os.getpid()
+    return {**_machine(), "pid": pid, "started": _started(pid)}
+
+
+@lru_cache(maxsize=1)
+def _machine() -> dict[str, Any]:
+    """Machine, its boot, and the name space that process numbers belong to (containers have their own)."""
+
+    def read(path: str) -> str:
+        return Path(path).read_text(encoding="ascii").strip() if Path(path).exists() else ""
+
+    namespace = Path("/proc/self/ns/pid")
+    return {
+        "host": f"{platform.node()} {read('/etc/machine-id')}".strip(),
+        "boot": read("/proc/sys/kernel/random/boot_id"),
+        "namespace": namespace.stat().st_ino if namespace.exists() else 0,
+    }
+
+
+def _started(pid: int) -> float | None:
+    """When a process began: on Linux in clock ticks since boot, which setting the clock does not change."""
     import psutil  # noqa: PLC0415  # of the extra that brings Optuna
 
-    pid = os.getpid()
-    return {"host": platform.node(), "pid": pid, "started": psutil.Process(pid).create_time()}
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        # Field 22; the second is the command in parentheses, which may have blanks.
+        ticks = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+        return float(ticks)
+    except OSError:
+        if stat.parent.parent.joinpath("self").exists():
+            return None
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _is_gone(worker: Any) -> bool | None:
     """Whether a process has ended; None where that cannot be seen from here."""
-    import psutil  # noqa: PLC0415
-
-    if not isinstance(worker, Mapping) or worker.get("host") != platform.node():
+    here = _machine()
+    if not isinstance(worker, Mapping) or worker.get("host") != here["host"]:
         return None
-    try:
-        # Clock ticks of 10 ms, and the time of boot, which is rounded.
-        return bool(abs(psutil.Process(worker["pid"]).create_time() - worker["started"]) > 2.0)
-    except psutil.NoSuchProcess:
+    if worker.get("boot") != here["boot"]:
         return True
+    if worker.get("namespace") != here["namespace"]:
+        return None
+    return bool(_started(int(worker["pid"])) != worker["started"])
 
 
 def retry_stale_trials(study: Any, *, older_than: float | None = None, max_retry: int = 2) -> list[int]:
@@ -194,7 +231,9 @@ def retry_stale_trials(study: Any, *, older_than: float | None = None, max_retry
         history = [*trial.user_attrs.get(RETRIES, []), trial.number]
         if len(history) <= retries:
             role = {ROLE: trial.user_attrs[ROLE]} if ROLE in trial.user_attrs else {}
-            study.enqueue_trial(trial.params, user_attrs={**role, RETRIES: history})
+            # A worker may die before it has asked for all: what was enqueued is known to the trial alone.
+            point = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+            study.enqueue_trial(point, user_attrs={**role, RETRIES: history})
     return failed
 
 

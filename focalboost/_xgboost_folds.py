@@ -10,8 +10,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from focalboost._folds import Folds, without_focal
-from focalboost._loss import FocalLoss
+from focalboost._folds import Bins, Folds, Judge, Trained, without_focal
 from focalboost._xgboost_training import check_ignored
 from focalboost.xgboost import FocalXGBClassifier
 
@@ -21,7 +20,7 @@ Array = NDArray[Any]
 _OF_BINS: dict[str, Any] = {
     "max_bin": 256,
     "missing": np.nan,
-    "enable_categorical": None,
+    "enable_categorical": False,
     "feature_types": None,
 }
 
@@ -31,6 +30,7 @@ class XGBoostFolds(Folds):
 
     library = "XGBoost"
     bytes_per_value = 4.4
+    bytes_per_row = 0.0
     names = {  # noqa: RUF012  # a constant
         "eta": "learning_rate",
         "lambda": "reg_lambda",
@@ -47,27 +47,33 @@ class XGBoostFolds(Folds):
     def _own_parameters(self) -> frozenset[str]:
         tiny = xgboost.DMatrix(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))
         tree = {"booster": self.fixed.get("booster") or "gbtree", "verbosity": 0}
-        return frozenset(_leaves(json.loads(xgboost.train(tree, tiny, 0).save_config())))
+        return frozenset(_train_parameters(json.loads(xgboost.train(tree, tiny, 0).save_config())))
 
-    def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        whole = super().complete(params)
-        method = whole.get("tree_method")
+    def _check_booster(self, params: Mapping[str, Any]) -> None:
+        method, kind = params.get("tree_method"), params.get("booster")
         if method not in (None, "auto", "hist"):
             raise ValueError(
                 f"tree_method == {method!r}, must be 'hist': the folds hold quantised data. Leave it out."
             )
+        if kind not in (None, "gbtree", "dart"):
+            raise ValueError(
+                f"booster == {kind!r}, must be 'gbtree' or 'dart': the folds hold quantised data."
+            )
+        self.refuse_dart("booster", kind)
         if self.settings.cache:
             for name, default in _OF_BINS.items():
-                if name in params and params[name] != self.fixed.get(name, default):
+                fixed = self.fixed.get(name, default)
+                # Identity, for NaN.
+                if params.get(name, fixed) is not fixed and params[name] != fixed:
                     raise ValueError(
                         f"space sets {name!r}, must leave it to fixed: the bins depend on it and are made "
                         "once. Pass cache=False to search it."
                     )
-        return whole
 
-    def _bin(self, fold: int, params: Mapping[str, Any], n_jobs: int) -> Any:
-        options = {name: params.get(name, default) for name, default in _OF_BINS.items()}
-        options["enable_categorical"] = bool(options["enable_categorical"])
+    def _bin(self, fold: int, params: Mapping[str, Any], bins: Bins, n_jobs: int) -> Any:
+        options = {
+            name: default if params.get(name) is None else params[name] for name, default in _OF_BINS.items()
+        }
         parts: list[xgboost.DMatrix] = []
         for rows in self.settings.splits[fold]:
             X, labels, weight = self._part(rows)
@@ -77,10 +83,9 @@ class XGBoostFolds(Folds):
             )
         return tuple(parts)
 
-    def _train(
-        self, estimator: FocalXGBClassifier, loss: FocalLoss, data: Any, n_jobs: int
-    ) -> tuple[Array, int]:
+    def _train(self, estimator: FocalXGBClassifier, data: Any, n_jobs: int, judge: Judge | None) -> Trained:
         dtrain, dvalid = data
+        loss = estimator.loss_
         params = estimator.get_xgb_params()
         check_ignored(params)
         params = {
@@ -90,31 +95,34 @@ class XGBoostFolds(Folds):
             # Log loss of the focal confidence would be another metric, and the one that stops.
             "disable_default_eval_metric": True,
         }
+        evaluation: dict[str, Any] = {}
         callbacks = [loss.start()]
         patience = self.settings.early_stopping_rounds
         if patience is not None:
-            callbacks.append(xgboost.callback.EarlyStopping(rounds=patience))
+            callbacks.append(xgboost.callback.EarlyStopping(rounds=patience, maximize=judge is not None))
+            evaluation["evals"] = [(dvalid, "validation")]
+            evaluation["custom_metric"] = loss.metric
+            if judge is not None:
+                evaluation["custom_metric"] = lambda margins, _: ("score", judge(estimator, margins))
         booster = xgboost.train(
             params,
             dtrain,
             self.settings.num_boost_round,
             obj=loss,
-            custom_metric=None if patience is None else loss.metric,
-            evals=None if patience is None else [(dvalid, "validation")],
             callbacks=callbacks,
             verbose_eval=False,
+            **evaluation,
         )
-        rounds = booster.num_boosted_rounds() if patience is None else booster.best_iteration + 1
-        return booster.predict(dvalid, output_margin=True, iteration_range=(0, rounds)), rounds
+        all_rounds = booster.num_boosted_rounds()
+        rounds = all_rounds if patience is None else booster.best_iteration + 1
+        margins = booster.predict(dvalid, output_margin=True, iteration_range=(0, rounds))
+        return Trained(margins, rounds, all_rounds)
 
 
-def _leaves(config: Any) -> Iterator[str]:
-    if isinstance(config, dict):
-        for name, value in config.items():
-            if isinstance(value, dict | list):
-                yield from _leaves(value)
-            else:
-                yield name
-    elif isinstance(config, list):
-        for value in config:
-            yield from _leaves(value)
+def _train_parameters(config: Any) -> Iterator[str]:
+    """Names in the parts of a configuration that are parameters of training."""
+    for name, value in config.items() if isinstance(config, dict) else ():
+        if name.endswith(("_train_param", "generic_param")):
+            yield from value
+        else:
+            yield from _train_parameters(value)

@@ -24,9 +24,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from focalboost import _study, _validation
-from focalboost._estimator import check_weight, power_weights
+from focalboost._estimator import FocalEstimator, check_weight
 from focalboost._fold_data import as_table, fingerprint, fixed_splits, take_rows
-from focalboost._folds import Folds, FoldSettings, check_device
+from focalboost._folds import Bins, Folds, FoldSettings, Trained, check_device
 from focalboost._scoring import FoldModel, Scoring
 from focalboost._search_space import (
     BOOSTERS,
@@ -34,6 +34,7 @@ from focalboost._search_space import (
     Space,
     at,
     baseline_values,
+    class_weights,
     suggest_booster,
     suggest_focal,
 )
@@ -55,52 +56,11 @@ Array = NDArray[Any]
 _PACKAGES = ("focalboost", "optuna", "scikit-learn", "numpy")
 
 
-def class_weights(
-    y: ArrayLike, alpha_power: float, sample_weight: ArrayLike | None = None
-) -> tuple[float, ...] | tuple[tuple[float, ...], ...]:
-    """Class weights proportional to frequency^-alpha_power with mean 1 over the rows, for `alpha=` of a loss.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,) or (n_samples, n_labels)
-        Labels.
-    alpha_power : float
-        0 is no weights, 1 is "balanced", below 0 the rare class counts less.
-    sample_weight : array-like of shape (n_samples,), optional
-        Weights >= 0.
-
-    Returns
-    -------
-    tuple
-        A number for each class in sorted order, or a pair for each label.
-
-    Raises
-    ------
-    ValueError
-        If there is one class only, or a number is not finite.
-
-    Examples
-    --------
-    >>> from focalboost import BinaryFocalLoss
-    >>> from focalboost.tuning import class_weights
-    >>> y = [0] * 9 + [1]
-    >>> class_weights(y, alpha_power=1.0)
-    (0.5555555555555556, 5.0)
-    >>> loss = BinaryFocalLoss(gamma=1.0, alpha=class_weights(y, alpha_power=0.5)).for_labels(y)
-    """
-    labels, multilabel = read_target("y", y)
-    target = Target.of(labels, multilabel=multilabel)
-    power = _validation.number("alpha_power", alpha_power, "finite", low=-np.inf, strict=False)
-    weight = check_weight(sample_weight, len(labels))
-    weights: tuple[float, ...] = power_weights(target.encode("y", labels), weight, power, target)
-    return weights
-
-
 class CrossValidatedObjective:
     """What Optuna maximizes: the mean score of focal loss over fixed folds.
 
     One object is called with every trial. The folds are split, and their data binned, once. A trial trains
-    the folds in their order, each until the focal loss of its validation rows has not fallen for
+    the folds in their order, each until its validation rows have not been predicted better for
     `early_stopping_rounds`, reports the mean score so far after each, and leaves it to the study's pruner
     whether to go on.
 
@@ -113,8 +73,9 @@ class CrossValidatedObjective:
     booster : {"xgboost", "lightgbm"}, default="xgboost"
         Which.
     cv : int, splitter of scikit-learn or list of (training, validation) row numbers, default=5
-        Folds. A number makes stratified ones, with `groups` StratifiedGroupKFold. For rows with a time
-        TimeSeriesSplit or one split of your own is more honest.
+        Folds. A number makes stratified ones in the order of the rows, with `groups` StratifiedGroupKFold;
+        for several labels a row KFold, with `groups` GroupKFold. For rows with a time TimeSeriesSplit or one
+        split of your own is more honest.
     scoring : str, scorer, metric, or a list or dict of them, default="average_precision"
         A name of scikit-learn's, a scorer `(estimator, X, y)`, or a metric `(y_true, y_score)`; all are
         maximized. `estimator` has classes_, predict_proba (the posterior), decision_function and predict for
@@ -130,6 +91,10 @@ class CrossValidatedObjective:
         Most rounds of a fold.
     early_stopping_rounds : int or None, default=30
         None trains all rounds.
+    stop_by : {"loss", "score"}, default="loss"
+        What early stopping follows: the focal loss, or the first of `scoring`, computed every round. Where
+        probabilities overfit before the ranking does, stopping by a ranking score trains on and ranks
+        better, and costs the probabilities.
     sample_weight : array-like of shape (n_samples,), optional
         Weights >= 0, in training and in scores.
     groups : array-like of shape (n_samples,), optional
@@ -167,9 +132,13 @@ class CrossValidatedObjective:
     -----
     Works with studies of any storage, sampler and pruner, with `FixedTrial`, with `FrozenTrial` (a repeated
     `objective(study.best_trial)` gives the same score) and in a pickle, which has X and no binned data. Each
-    trial's user attributes say "fold_scores", "fold_rounds", "num_boost_round" (their median, which `refit`
-    takes), "seconds", "versions", "worker" and, for the baseline, "role". The study's attribute "focalboost"
-    has a fingerprint of data, folds and settings: a study is not resumed with others.
+    trial's user attributes say "fold_scores", "fold_rounds", "rounds_trained", "num_boost_round" (the median
+    of the folds', which `refit` takes), "seconds", "versions", "worker", "objective" and, for the baseline,
+    "role". The study's attribute "focalboost" has a fingerprint of data, folds and settings: a study is not
+    resumed with others.
+
+    `study.best_params` has what was searched, not what is fixed or set here (LightGBM's subsample_freq,
+    without which subsample does nothing): build the model with `refit`.
 
     Scores on the folds are optimistic for every trial, because the rounds were chosen on the validation rows,
     and for the best one, because it was chosen. Judge the refitted model on rows that took no part.
@@ -208,6 +177,7 @@ class CrossValidatedObjective:
         early_stopping_rounds: int | None = 30,
         sample_weight: ArrayLike | None = None,
         groups: Any = None,
+        stop_by: Literal["loss", "score"] = "loss",
         device: str | None = None,
         n_jobs: int | None = None,
         cache: bool = True,
@@ -222,18 +192,22 @@ class CrossValidatedObjective:
         weight = check_weight(sample_weight, len(encoded))
         _validation.check_weight_values(weight)
         self.scoring = Scoring(scoring, weighted=weight is not None)
-        self.splits = fixed_splits(cv, encoded, groups, target)
+        self.splits = fixed_splits(cv, self._X, encoded, weight, groups, target)
         self.n_jobs = _validation.check_n_jobs(n_jobs)
+        if num_boost_round is None:
+            raise ValueError("num_boost_round == None, must be a whole number >= 1.")
         settings = FoldSettings(
             self.splits,
-            _validation.check_count("num_boost_round", num_boost_round, 1) or 500,
+            _validation.check_count("num_boost_round", num_boost_round, 1) or 1,
             _validation.check_count("early_stopping_rounds", early_stopping_rounds, 1),
+            _validation.check_choice("stop_by", stop_by, ("loss", "score")),
             check_device(device),
             cache,
         )
         fixed = dict(fixed or {})
         self._folds = _folds(self.booster)(self._X, encoded, weight, target, fixed, settings)
         self._folds.check_names(fixed, "fixed")
+        self.scoring.check_labels(self._folds.resolve(fixed, np.arange(len(encoded)), 1), self._y)
         self._space = DefaultSpace(self.booster, fixed) if space is None else space
         self._record: dict[str, Any] | None = None
         self._start_counting()
@@ -251,7 +225,7 @@ class CrossValidatedObjective:
 
     # ------------------------------------------------------------------ what a study is created with
     @property
-    def direction(self) -> str:
+    def direction(self) -> Literal["maximize"]:
         """Of a study with one objective."""
         if len(self.directions) > 1:
             raise ValueError(
@@ -261,7 +235,7 @@ class CrossValidatedObjective:
         return self.directions[0]
 
     @property
-    def directions(self) -> list[str]:
+    def directions(self) -> list[Literal["maximize"]]:
         """One for each entry of `scoring`."""
         return ["maximize"] * len(self.scoring.scorers)
 
@@ -304,15 +278,19 @@ class CrossValidatedObjective:
         params = self._folds.complete(self._space(trial))
         may_prune = len(self.directions) == 1 and trial.user_attrs.get(ROLE) != BASELINE
         began = time.perf_counter()
+        trial.set_user_attr("objective", self._study_record()["name"])
         with self._counted():
-            scores, rounds = [], []
-            for fold, (_, valid) in enumerate(self.splits):
-                score, n_rounds = self._fold_scores(fold, valid, params)
+            scores, rounds, all_rounds = [], [], 0
+            bins = self._folds.bins()
+            for fold in range(len(self.splits)):
+                score, trained = self._fold_scores(fold, params, bins)
                 scores.append(score)
-                rounds.append(n_rounds)
+                rounds.append(trained.rounds)
+                all_rounds += trained.all_rounds
                 # After every fold: what was measured is kept when the trial is pruned or the process killed.
                 trial.set_user_attr("fold_scores", self._named(scores))
                 trial.set_user_attr("fold_rounds", rounds)
+                trial.set_user_attr("rounds_trained", all_rounds)
                 means = np.mean(scores, axis=0).tolist()
                 if len(means) == 1:
                     trial.report(means[0], fold)
@@ -323,11 +301,22 @@ class CrossValidatedObjective:
         trial.set_user_attr("versions", _study.versions(*_PACKAGES, self.booster))
         return means[0] if len(means) == 1 else tuple(means)
 
-    def _fold_scores(self, fold: int, valid: Array, params: Mapping[str, Any]) -> tuple[list[float], int]:
-        fit = self._folds.run(fold, params, self._threads())
+    def _fold_scores(self, fold: int, params: Mapping[str, Any], bins: Bins) -> tuple[list[float], Trained]:
+        train, valid = self.splits[fold]
         weight = None if self._folds.weight is None else self._folds.weight[valid]
-        model = FoldModel(fit.estimator, take_rows(self._X, valid), fit.margins)
-        return self.scoring(model, self._y[valid], weight, fold), fit.rounds
+
+        def rows() -> Any:
+            return take_rows(self._X, valid)
+
+        def judge(estimator: FocalEstimator, margins: Array) -> float:
+            return self.scoring.one(0, FoldModel(estimator, margins, rows), self._y[valid], weight, fold)
+
+        n_jobs = self._threads()
+        estimator = self._folds.resolve(params, train, n_jobs)
+        by_score = self._folds.settings.stop_by == "score"
+        trained = self._folds.run(fold, estimator, bins, n_jobs, judge if by_score else None)
+        model = FoldModel(estimator, trained.margins, rows)
+        return self.scoring(model, self._y[valid], weight, fold), trained
 
     def _named(self, scores: list[list[float]]) -> Any:
         if len(self.directions) == 1:
@@ -353,15 +342,18 @@ class CrossValidatedObjective:
         """What makes the values of two trials comparable. Reading 1 GB takes about a second, once."""
         if self._record is None:
             folds = self._folds
-            self._record = {
+            record = {
                 "booster": self.booster,
-                "data": fingerprint(self._X, self._y, folds.weight),
+                "classes": _study.plain(folds.target.classes),
+                "data": fingerprint(self._X, folds.encoded, folds.weight),
                 "folds": fingerprint(*(part for split in self.splits for part in split)),
                 "scoring": self.scoring.names,
                 "fixed": _study.plain(folds.fixed),
                 "num_boost_round": folds.settings.num_boost_round,
                 "early_stopping_rounds": folds.settings.early_stopping_rounds,
+                "stop_by": folds.settings.stop_by,
             }
+            self._record = {**record, "name": fingerprint(repr(sorted(record.items())))}
         return self._record
 
     # ------------------------------------------------------------------ the study
@@ -382,11 +374,13 @@ class CrossValidatedObjective:
         Raises
         ------
         ValueError
-            If a value is missing, unknown or outside the space, or the point is not plain log loss.
+            If a value is missing, unknown or outside the space, the point is not plain log loss, or the study
+            belongs to other data.
         """
         _study.check_directions(study, len(self.directions))
+        _study.check_record(study, self._study_record())
         where = "the baseline"
-        found, point = at(self._space, baseline_values(self.booster), params or {}, where)
+        found, point = at(self._space, baseline_values(self.booster), params or {}, where, inside=True)
         complete = self._folds.complete(found)
         estimator = self._folds.new_estimator(complete)
         for name, neutral in (("focal_gamma", 0.0), ("focal_alpha", None), ("focal_alpha_power", 0.0)):
@@ -407,8 +401,8 @@ class CrossValidatedObjective:
         trial : optuna.trial.FrozenTrial or dict
             Such as `study.best_trial`, or `study.best_params`.
         num_boost_round : int, optional
-            Rounds. Default: the median over the folds, as the trial noted it; for a dict the folds are
-            trained again to find it.
+            Rounds. Default: the median over the folds, as the trial noted it. For a dict, or a trial that was
+            pruned, the folds are trained again to find it.
 
         Returns
         -------
@@ -417,17 +411,32 @@ class CrossValidatedObjective:
         Raises
         ------
         ValueError
-            If a parameter of the space has no value, or the dict has another.
+            If a parameter of the space has no value, the dict has another, or the trial belongs to another
+            objective.
+        TypeError
+            If it is neither a trial nor a dict.
         """
         rounds = _validation.check_count("num_boost_round", num_boost_round, 1)
-        values, attributes = (trial, {}) if isinstance(trial, Mapping) else (trial.params, trial.user_attrs)
-        found, _ = at(self._space, {}, values, "refit")
+        is_trial = hasattr(trial, "params") and hasattr(trial, "user_attrs")
+        if not is_trial and not isinstance(trial, Mapping):
+            raise TypeError(
+                f"trial == {trial!r:.80}, must be a trial or a dict of parameters: study.best_trial, one of "
+                "study.best_trials, or study.best_params."
+            )
+        values, attributes = (trial.params, trial.user_attrs) if is_trial else (trial, {})
+        if attributes.get("objective", self._study_record()["name"]) != self._study_record()["name"]:
+            raise ValueError(
+                f"trial {getattr(trial, 'number', '')} was scored by another objective, must be one of this: "
+                "its rounds were found on other data, folds or settings. Pass trial.params to find them anew."
+            )
+        found, _ = at(self._space, {}, values, "refit", inside=False)
         params = self._folds.complete(found)
         rounds = rounds or attributes.get("num_boost_round")
         if rounds is None:
             with self._counted():
-                n_jobs = self._threads()
-                rounds = _median([self._folds.run(k, params, n_jobs).rounds for k in range(len(self.splits))])
+                bins = self._folds.bins()
+                folds = [self._fold_scores(k, params, bins)[1] for k in range(len(self.splits))]
+            rounds = _median([trained.rounds for trained in folds])
         model = self._folds.new_estimator({**params, "n_estimators": rounds, "n_jobs": self.n_jobs})
         return model.fit(self._X, self._y, sample_weight=self._folds.weight)
 

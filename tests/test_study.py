@@ -182,6 +182,31 @@ def test_a_process_number_that_was_given_again_is_another_process():
     assert retry_stale_trials(study) == []
 
 
+def test_a_worker_that_died_before_it_asked_loses_no_parameters():
+    study = optuna.create_study()
+    point = {"focal_gamma": 0.0, "focal_alpha_power": 0.0}
+    study.enqueue_trial(point, user_attrs={"role": "baseline"})
+    trial = study.ask()
+    trial.set_user_attr("worker", ended_process())
+    assert retry_stale_trials(study) == [0]
+    trial = study.ask()
+    suggest_focal(trial)
+    assert trial.params == point
+    assert trial.user_attrs["role"] == "baseline"
+
+
+def test_other_machines_boots_and_containers():
+    here = _study.this_worker()
+    dead = ended_process()
+    study = optuna.create_study()
+    running(study, {**dead, "host": "another"})
+    running(study, {**dead, "namespace": -1})
+    assert retry_stale_trials(study) == []
+    # After a reboot no process is left, whatever its number.
+    running(study, {**here, "boot": "the boot before"})
+    assert retry_stale_trials(study) == [2]
+
+
 def test_parameters_that_kill_every_time_are_given_up():
     study = optuna.create_study()
     gone = ended_process()

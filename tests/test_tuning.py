@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,7 +21,8 @@ from sklearn.metrics import average_precision_score, log_loss, make_scorer
 from sklearn.model_selection import GroupKFold, StratifiedKFold, TimeSeriesSplit
 
 from focalboost import BinaryFocalLoss
-from focalboost.metrics import expected_cost, recall_at_alert_rate_scorer
+from focalboost._scoring import Scoring
+from focalboost.metrics import expected_cost, recall_at_alert_rate, recall_at_alert_rate_scorer
 from focalboost.tuning import (
     CrossValidatedObjective,
     baseline_trial,
@@ -123,8 +125,10 @@ def test_a_fold_of_lightgbm_is_training_on_the_subset(y, metric):
             )
         margins = finalize(booster, loss).predict(X[valid], raw_score=True)
         assert trial.user_attrs["fold_rounds"][fold] == booster.best_iteration
-        fit = objective._folds.run(fold, objective._folds.complete(trial.params), 1)
-        np.testing.assert_allclose(fit.margins, margins, rtol=1e-5, atol=1e-6)
+        folds = objective._folds
+        estimator = folds.resolve(folds.complete(trial.params), train, 1)
+        trained = folds.run(fold, estimator, folds.bins(), 1, None)
+        np.testing.assert_allclose(trained.margins, margins, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("booster", BOOSTERS)
@@ -201,8 +205,13 @@ def test_weights_count_in_training_and_in_the_score():
 
 
 # ---------------------------------------------------------------------- what a trial may be
-def test_fixed_frozen_and_pickled():
-    objective = make()
+@pytest.mark.parametrize(
+    "scoring",
+    ["average_precision", recall_at_alert_rate, recall_at_alert_rate_scorer(0.1)],
+    ids=["name", "metric", "scorer"],
+)
+def test_fixed_frozen_and_pickled(scoring):
+    objective = make(scoring=scoring)
     study = study_of(objective)
     study.optimize(objective, n_trials=2)
     assert objective(study.best_trial) == study.best_value
@@ -422,8 +431,26 @@ def test_refit_refuses_half_a_point():
         objective.refit({"focal_gamma": 1.0})
     with pytest.raises(ValueError, match=r"refit has 'gamma', must have parameters of the space only"):
         objective.refit({"focal_gamma": 1.0, "focal_alpha_power": 0.0, "gamma": 1.0})
+    for wrong in (None, [1, 2]):
+        with pytest.raises(
+            TypeError, match=r"trial == .*, must be a trial or a dict of parameters: study.best"
+        ):
+            objective.refit(wrong)
     with pytest.raises(ValueError, match=r"num_boost_round == 0, must be None or a whole number >= 1"):
         objective.refit({"focal_gamma": 1.0, "focal_alpha_power": 0.0}, num_boost_round=0)
+
+
+def test_refit_of_a_pruned_trial_and_of_one_outside_a_narrower_space():
+    study = study_of(make(), pruner=Pruner(0))
+    study.optimize(make(), n_trials=1)
+    (pruned,) = study.trials
+    assert make().refit(pruned).n_estimators >= 1
+    narrow = make(space=lambda trial: suggest_focal(trial, gamma=(0.0, 0.1)))
+    wide = make(space=focal_only)
+    model = narrow.refit({"focal_gamma": 4.0, "focal_alpha_power": 0.0}, num_boost_round=3)
+    assert model.focal_gamma == 4.0
+    with pytest.raises(ValueError, match=r"out of the range"):
+        narrow.enqueue_baseline(study_of(wide), {"focal_gamma": 4.0})
 
 
 # ---------------------------------------------------------------------- spaces
@@ -471,6 +498,8 @@ def test_class_weights_are_those_of_the_classifiers(y):
     np.testing.assert_allclose(model.loss_.alpha, class_weights(y, 0.3, WEIGHT), rtol=1e-12)
     with pytest.raises(ValueError, match=r"alpha_power == nan, must be finite"):
         class_weights(y, float("nan"))
+    with pytest.raises(ValueError, match=r"sample_weight\[0\] == -.*, must be >= 0 and finite"):
+        class_weights(y, 0.5, -WEIGHT)
 
 
 # ---------------------------------------------------------------------- bad input
@@ -495,6 +524,29 @@ def test_class_weights_are_those_of_the_classifiers(y):
         ({"sample_weight": -WEIGHT}, r"sample_weight\[0\] == -.*, must be >= 0 and finite"),
         ({"sample_weight": WEIGHT[:-1]}, r"Found input variables with inconsistent numbers of samples"),
         ({"cv": []}, r"cv gave no split, must give at least one"),
+        ({"cv": 1}, r"cv == 1, must be a whole number >= 2, a splitter or a list"),
+        ({"cv": True}, r"cv == True, must be a whole number >= 2"),
+        (
+            {"cv": [(np.arange(900), [])]},
+            r"fold 0 of cv has a part of dtype float64 and shape \(0,\), must have",
+        ),
+        (
+            {"cv": [(np.arange(900), [900.5])]},
+            r"fold 0 of cv has a part of dtype float64 .* must have row numbers",
+        ),
+        ({"cv": [(np.arange(900), [N])]}, r"must have row numbers from 0 to 1199, or a mask of 1200 rows"),
+        ({"cv": [(np.ones(5, bool), [900])]}, r"fold 0 of cv has a part of dtype bool and shape \(5,\)"),
+        ({"num_boost_round": None}, r"num_boost_round == None, must be a whole number >= 1"),
+        ({"stop_by": "auc"}, r"stop_by == 'auc', must be one of 'loss', 'score'"),
+        (
+            {"scoring": partial(log_loss, labels=[0, 1])},
+            r"scoring has partial.*log_loss.*, must be greater for",
+        ),
+        (
+            {"fixed": {"early_stopping_min_delta": 1.0}, "booster": "lightgbm"},
+            r"fixed has 'early_stopping_min_delta', must leave it out",
+        ),
+        ({"fixed": {"name": "x"}}, r"fixed has 'name', must be a parameter of FocalXGBClassifier"),
         (
             {"cv": [(np.arange(900), np.arange(800, N))]},
             r"cv has row 800 in both parts of fold 0, must have it",
@@ -527,14 +579,14 @@ def test_bad_construction(options, text):
 
 
 def test_scorers_of_another_shape():
-    with pytest.raises(TypeError, match=r"scoring has .*<lambda> with 1 arguments, must be a metric"):
+    with pytest.raises(TypeError, match=r"scoring has .*<lambda> \w+ with 1 arguments, must be a metric"):
         make(scoring=lambda y: 0.0)
     with pytest.raises(TypeError, match=r"scoring has 3, must be a name, a scorer or a metric"):
         make(scoring=[3])
     with pytest.raises(TypeError, match=r"device == 3, must be None or the booster's word"):
         make(device=3)
     with pytest.raises(
-        ValueError, match=r"scoring has .*<lambda>, which takes no sample_weight, must take it"
+        ValueError, match=r"scoring has .*<lambda> \w+, which takes no sample_weight, must take it"
     ):
         make(scoring=lambda y, p: 0.0, sample_weight=WEIGHT)
 
@@ -547,6 +599,11 @@ def test_scorers_of_another_shape():
         ({"max_depth": 4}, r"space and fixed both set 'max_depth', must be one of them"),
         ({"scale_pos_weight": 4}, r"scale_pos_weight == 4, must be None: XGBoost ignores it"),
         ({"tree_method": "exact"}, r"tree_method == 'exact', must be 'hist'"),
+        ({"booster": "gblinear"}, r"booster == 'gblinear', must be 'gbtree' or 'dart'"),
+        (
+            {"booster": "dart"},
+            r"booster == 'dart' with early stopping, must have early_stopping_rounds == None",
+        ),
         ({"max_bin": 64}, r"space sets 'max_bin', must leave it to fixed: .*Pass cache=False"),
         ({"focal_gamma": -1.0}, r"focal_gamma == -1.0, must be >= 0"),
         ({"min_child_weight": -1.0}, r"min_child_weight"),
@@ -567,9 +624,7 @@ def test_bins_may_vary_without_cache():
         values = {objective(FixedTrial({"max_bin": bins})) for bins in (8, 255)}
         assert len(values) == 2
     kept = make("lightgbm", space=lambda trial: {"max_bin": 63})
-    with pytest.raises(
-        ValueError, match=r"space sets a parameter .*Cannot change max_bin .* Pass cache=False to search it"
-    ):
+    with pytest.raises(ValueError, match=r"need other bins .*Cannot change max_bin .* or pass cache=False"):
         kept(FixedTrial({}))
     fixed = make(fixed={"max_bin": 63}, space=focal_only)
     assert fixed(FixedTrial({"focal_gamma": 1.0, "focal_alpha_power": 0.0})) > 0
@@ -603,19 +658,85 @@ def test_a_fold_without_a_class_is_an_error():
         make(y=labels, scoring="roc_auc")
 
 
-def test_groups_stay_together():
-    groups = np.arange(N) // 10
-    objective = make(groups=groups)
-    for train, valid in objective.splits:
+@pytest.mark.parametrize("cv", [3, np.int64(3), None, GroupKFold(3)])
+@pytest.mark.parametrize("y", [BINARY, MULTILABEL])
+def test_groups_stay_together(cv, y):
+    groups = np.arange(N) % 60
+    for train, valid in make(y=y, groups=groups, cv=cv, scoring="roc_auc").splits:
         assert not set(groups[train]) & set(groups[valid])
-    for train, valid in make(groups=groups, cv=GroupKFold(3)).splits:
-        assert not set(groups[train]) & set(groups[valid])
+
+
+def test_a_splitter_that_ignores_groups_is_refused():
+    splits = list(StratifiedKFold(3).split(X, BINARY))
+    with pytest.raises(ValueError, match=r"cv has group \d+ in both parts of fold 0, must have it in one"):
+        make(groups=np.arange(N) % 60, cv=splits)
+
+
+def test_masks_generators_and_splitters_that_read_the_index():
+    valid = np.arange(N) >= 800
+    one = make(cv=[(~valid, valid)])
+    np.testing.assert_array_equal(one.splits[0][1], np.arange(800, N))
+    made = make(cv=((train, test) for train, test in StratifiedKFold(3).split(X, BINARY)))
+    assert len(made.splits) == 3
+
+    class ByIndex:
+        def split(self, X, y=None, groups=None):
+            late = X.index >= pd.Timestamp("2026-01-10")
+            yield np.flatnonzero(~late), np.flatnonzero(late)
+
+        def get_n_splits(self, X=None, y=None, groups=None):
+            return 1
+
+    frame = pd.DataFrame(X, index=pd.date_range("2026-01-01", periods=N, freq="h"))
+    assert make(data=frame, cv=ByIndex()).splits[0][1][0] == 9 * 24
+
+
+def test_rows_of_weight_zero_are_no_rows():
+    weight = np.ones(N)
+    valid = StratifiedKFold(3).split(X, BINARY)
+    rows = next(valid)[1]
+    weight[rows[BINARY[rows] == 1]] = 0.0
+    with pytest.raises(ValueError, match=r"no row of class 1 among its \d+ validation rows of weight > 0"):
+        make(sample_weight=weight)
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_dart_is_scored_as_it_would_be_fitted(booster):
+    name = "booster" if booster == "xgboost" else "boosting_type"
+    fixed = {**SMALL[booster], name: "dart"}
+    with pytest.raises(ValueError, match=rf"{name} == 'dart' with early stopping"):
+        make(booster, fixed=fixed)(FixedTrial(POINTS[booster]))
+    cv = [(np.arange(800), np.arange(800, N))]
+    objective = make(booster, fixed=fixed, cv=cv, early_stopping_rounds=None, space=focal_only)
+    point = {"focal_gamma": 1.0, "focal_alpha_power": 0.0}
+    value = objective(FixedTrial(point))
+    only = make(
+        booster, y=BINARY[:800], data=X[:800], fixed=fixed, early_stopping_rounds=None, space=focal_only
+    )
+    model = only.refit(point)
+    fitted = average_precision_score(BINARY[800:], model.decision_function(X[800:]))
+    # LightGBM places the edges of its bins by all rows.
+    assert value == pytest.approx(fitted, abs=1e-9 if booster == "xgboost" else 0.05)
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+def test_stopping_by_the_score_finds_the_best_round(booster):
+    options = {"num_boost_round": 40, "early_stopping_rounds": 10, "space": focal_only}
+    trial = FixedTrial({"focal_gamma": 1.0, "focal_alpha_power": 0.0})
+    by_score = make(booster, stop_by="score", **options)(trial)
+    rounds = trial.user_attrs["fold_rounds"]
+    assert trial.user_attrs["rounds_trained"] == sum(min(best + 10, 40) for best in rounds)
+    by_loss = make(booster, **options)(trial)
+    assert trial.user_attrs["fold_rounds"] != rounds
+    assert by_score >= by_loss
 
 
 def test_labels_of_any_name_need_the_positive_one():
     y = np.where(BINARY, "fraud", "good")
-    with pytest.raises(ValueError, match=r"pos_label=1 is not a valid label"):
-        make(y=y)(FixedTrial(POINT))
+    with pytest.raises(
+        ValueError, match=r"scoring has average_precision, which must know the positive label"
+    ):
+        make(y=y)
     value = make(y=y, scoring=recall_at_alert_rate_scorer(0.1, pos_label="fraud"))(FixedTrial(POINT))
     assert value == make(scoring=recall_at_alert_rate_scorer(0.1))(FixedTrial(POINT))
 
@@ -661,6 +782,9 @@ def test_a_study_that_minimizes_is_refused():
         ("fixed", {"fixed": {"max_depth": 4}}),
         ("num_boost_round", {"num_boost_round": 13}),
         ("early_stopping_rounds", {"early_stopping_rounds": None}),
+        ("stop_by", {"stop_by": "score"}),
+        ("scoring", {"scoring": partial(average_precision_score, pos_label=1)}),
+        ("classes", {"y": BINARY * 2 - 1}),
     ],
 )
 def test_a_study_is_not_resumed_with_other_data_or_settings(name, options):
@@ -668,10 +792,43 @@ def test_a_study_is_not_resumed_with_other_data_or_settings(name, options):
     study.optimize(make(), n_trials=1)
     study.optimize(make(), n_trials=1)
     with pytest.raises(
-        ValueError, match=rf"the study's trials have {name} == .*, must have .* begin a new study"
+        ValueError, match=rf"the study's trials have {name} == .*, must have .* begin a new one"
     ):
         study.optimize(make(**options), n_trials=1)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "FAIL"]
+    # Nor is anything put in its queue, or refitted with its rounds.
+    with pytest.raises(ValueError, match=rf"the study's trials have {name} == "):
+        make(**options).enqueue_baseline(study)
+    with pytest.raises(ValueError, match=r"trial \d was scored by another objective, must be one of this"):
+        make(**options).refit(study.best_trial)
+    assert len(study.trials) == 3
+
+
+def test_a_study_of_others_is_not_taken_over():
+    study = optuna.create_study(direction="maximize")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    with pytest.raises(
+        ValueError, match=r"the study has finished trials of another objective, must have none"
+    ):
+        study.optimize(make(), n_trials=1)
+
+
+def test_metrics_of_one_name_are_told_apart():
+    names = [
+        Scoring(scoring, weighted=False).names[0]
+        for scoring in (
+            partial(recall_at_alert_rate, alert_rate=0.01),
+            partial(recall_at_alert_rate, alert_rate=0.5),
+            partial(partial(recall_at_alert_rate, alert_rate=0.5), pos_label=1),
+            lambda y, s: float(np.mean(s)),
+            lambda y, s: float(np.mean(s[y == 1])),
+            recall_at_alert_rate_scorer(0.01),
+            recall_at_alert_rate_scorer(0.5),
+            recall_at_alert_rate,
+        )
+    ]
+    assert len(set(names)) == len(names)
+    assert not any(" at 0x" in name for name in names)
 
 
 def test_threads_device_and_cache_may_change_on_resume():
@@ -734,7 +891,7 @@ def test_memory_is_stated_before_it_is_taken(caplog, monkeypatch):
     assert "tuning keeps the binned data of 3 folds, about" in caplog.text
     assert objective.cache_bytes == pytest.approx(3 * 4.4 * X.size, rel=0.01)
     assert make("lightgbm").cache_bytes == pytest.approx(4 * 1.1 * X.size, rel=0.01)
-    assert objective._folds._kept == {}
+    assert objective._folds.bins().folds == {}
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
     with pytest.warns(ResourceWarning, match=r"cache == True needs about .* GB are free: pass cache=False"):
         make()
