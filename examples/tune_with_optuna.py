@@ -5,7 +5,7 @@
     python examples/tune_with_optuna.py --data FILE --target COLUMN   any CSV or Parquet file
     python examples/tune_with_optuna.py --storage study.log           kept; call it again to go on or report
 
-Several workers on one machine; --storage may also be the URL of a PostgreSQL server, then on several:
+Several workers on one machine; on several, with --storage postgresql+psycopg2://user@host/database:
 
     tune="python examples/tune_with_optuna.py --storage study.log"
     $tune --trials 0                                                  the study, with log loss first in line
