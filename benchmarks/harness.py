@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
-PACKAGES = ("focalboost", "numpy", "numba", "mpmath", "xgboost", "xgboost-cpu", "lightgbm")
+PACKAGES = (
+    "focalboost", "numpy", "numba", "mpmath", "scikit-learn", "optuna", "xgboost", "xgboost-cpu", "lightgbm",
+)  # fmt: skip
 
 # Numba's cache notices a change in the file that holds a kernel, not in the files that the kernel calls. So
 # the scripts, which import this module before focalboost, compile anew. Child processes inherit the folder.
