@@ -97,7 +97,7 @@ def probabilities(
         X, y, booster=booster, cv=cv, fixed=fixed, num_boost_round=settings.rounds,
         early_stopping_rounds=PATIENCE, n_jobs=1,
     )  # fmt: skip
-    study = optuna.create_study(direction=objective.direction, sampler=optuna.samplers.TPESampler(seed=seed))
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     objective.enqueue_baseline(study)
     study.optimize(objective, n_trials=settings.trials)
     model = objective.refit(study.best_trial)
@@ -210,18 +210,18 @@ def analyse(path: Path, settings: Any) -> None:
     }
     groups = {title: found for title, found in groups.items() if found}
     print(f"{settings.trials} trials, {settings.folds} folds, at most {settings.rounds} rounds")
-    rows = []
+    rows: list[list[str]] = []
     for title, found in groups.items():
         (n, n_test), (rate, rate_test) = found[0]["rows"], found[0]["rate"]
         seconds = np.mean([line["studies"][arm]["seconds"] for line in found for arm in ARMS])
         gammas = ", ".join(f"{line['studies'][FOCAL]['params']['focal_gamma']:.1f}" for line in found)
         powers = ", ".join(f"{line['studies'][FOCAL]['params']['focal_alpha_power']:.2f}" for line in found)
         rows.append(
-            (title, f"{n}, {rate:.1%}", f"{n_test}, {rate_test:.1%}", str(len(found)), gammas, powers,
-             f"{seconds:.0f}")
+            [title, f"{n}, {rate:.1%}", f"{n_test}, {rate_test:.1%}", str(len(found)), gammas, powers,
+             f"{seconds:.0f}"]
         )  # fmt: skip
-    head = ("", "rows, positive", "for testing", "repeats", "focal: gamma", "power", "seconds a study")
-    print_table("Studies", head, rows)
+    columns = ("rows, positive", "for testing", "repeats", "focal: gamma", "power", "seconds a study")
+    print_table("Studies", ("", *columns), rows)
     rows = []
     for title, found in groups.items():
         cells = [title, f"{np.mean([line['studies'][LOG_LOSS]['baseline'] for line in found]):.4f}"]
@@ -237,8 +237,8 @@ def analyse(path: Path, settings: Any) -> None:
                 mean, low, high = difference(found, arm, other, measure)
                 cells.append(f"{mean:+.4f} ({low:+.4f} to {high:+.4f}){verdict(measure, low, high)}")
             rows.append(cells)
-        head = ("", *ARMS, "weighted - log loss", "focal - log loss", "focal - weighted")
-        print_table(f"Held-out rows: {measure}, means over repeats", head, rows)
+        apart = ("weighted - log loss", "focal - log loss", "focal - weighted")
+        print_table(f"Held-out rows: {measure}, means over repeats", ("", *ARMS, *apart), rows)
 
 
 def main() -> None:
