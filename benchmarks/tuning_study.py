@@ -129,11 +129,13 @@ def job(file: Path, booster: str, seed: int, settings: Any) -> Line:
     )
     scores: dict[str, Line] = {}
     studies: dict[str, Line] = {}
+    samples = [
+        resample(np.arange(len(y_test)), stratify=y_test, random_state=sample) for sample in range(BOOTSTRAP)
+    ]
     for arm in ARMS:
         p, studies[arm] = probabilities((X, X_test, y), booster, arm, seed, settings, cv)
         scores[arm] = {name: [measure(y_test, p)] for name, measure in MEASURES.items()}
-        for sample in range(BOOTSTRAP):
-            rows = resample(np.arange(len(p)), stratify=y_test, random_state=sample)
+        for rows in samples:
             for name, measure in MEASURES.items():
                 # Six digits: the file stays small.
                 scores[arm][name].append(round(float(measure(y_test[rows], p[rows])), 6))
