@@ -82,7 +82,7 @@ class Folds(ABC):
     names: ClassVar[dict[str, str]]
     """The library's own names for parameters that have another in scikit-learn's interface."""
     bytes_per_value: ClassVar[float]
-    """What stays in memory for a number of X in one fold, and for a row besides, as measured."""
+    """What stays in memory for a number of X in one fold, and for a row besides, measured at 300,000 rows."""
     bytes_per_row: ClassVar[float]
     defaults: ClassVar[dict[str, Any]] = {}
 

@@ -889,8 +889,8 @@ def test_memory_is_stated_before_it_is_taken(caplog, monkeypatch):
     with caplog.at_level(logging.INFO, logger="focalboost"):
         objective = make()
     assert "tuning keeps the binned data of 3 folds, about" in caplog.text
-    assert objective.cache_bytes == pytest.approx(3 * 4.4 * X.size, rel=0.01)
-    assert make("lightgbm").cache_bytes == pytest.approx(4 * 1.1 * X.size, rel=0.01)
+    assert objective.cache_bytes == pytest.approx(3 * N * (2.5 * 8 + 25), rel=0.01)
+    assert make("lightgbm").cache_bytes == pytest.approx(4 * N * (1.1 * 8 + 15), rel=0.01)
     assert objective._folds.bins().folds == {}
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
     with pytest.warns(ResourceWarning, match=r"cache == True needs about .* GB are free: pass cache=False"):
