@@ -30,8 +30,9 @@ class BinaryFocalLoss(SigmoidLoss):
         "reweighted" the focal weight times cross-entropy's Hessian; "guarded" the larger of the two.
     label_smoothing : float in [0, 1), default=0.0
         A label y is read as y + label_smoothing (1/2 - y).
-    device : {"auto", "cpu"}, default="auto"
-        Where gradients are computed.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+        Where gradients are computed. "auto" is the GPU that an XGBoost booster is on, if the extra `cuda` and
+        a driver are there, else the CPU; "cuda" insists.
     n_jobs : int or None, default=None
         Threads of the kernels; None for FOCALBOOST_NUM_THREADS, OMP_NUM_THREADS or all cores given.
 

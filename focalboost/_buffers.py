@@ -18,23 +18,21 @@ Pair = tuple[Array, Array]
 
 _kept: WeakKeyDictionary[Any, list[Array]] = WeakKeyDictionary()
 
-# The list, the name in `take`, and the argument of getrefcount: nobody else holds the array or a view of it.
+# The list, the name in `all_free`, and the argument of getrefcount.
 _REFERENCES_OF_A_FREE_ARRAY = 3
+
+
+def all_free(arrays: list[Any]) -> bool:
+    """Whether nobody else holds one of these arrays or a view of it: they may be written again."""
+    return all(sys.getrefcount(array) <= _REFERENCES_OF_A_FREE_ARRAY for array in arrays)
 
 
 def take(owner: Any | None, shape: tuple[int, ...], order: Literal["C", "F"]) -> Pair:
     """Two float32 arrays to be written: those of the last round of `owner`, if nobody holds them any more."""
     # pop: of two threads that train on one data set, one gets the arrays and the other makes its own.
     pair = [] if owner is None else _kept.pop(owner, [])
-    if pair:
-        for array in pair:
-            wanted = array.flags.c_contiguous if order == "C" else array.flags.f_contiguous
-            if array.shape != shape or not wanted:
-                break
-            if sys.getrefcount(array) > _REFERENCES_OF_A_FREE_ARRAY:
-                break
-        else:
-            return pair[0], pair[1]
+    if pair and all_free(pair) and all(array.shape == shape and array.flags[order] for array in pair):
+        return pair[0], pair[1]
     return np.empty(shape, np.float32, order=order), np.empty(shape, np.float32, order=order)
 
 

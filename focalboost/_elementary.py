@@ -30,6 +30,7 @@ TINY = np.float32(np.finfo(np.float32).tiny)
 # range back into it, and it is to be exact there.
 HEADROOM = np.float32(24.0)
 HEADROOM_FACTOR = np.float32(2.0**24)
+HEADROOM_INVERSE = np.float32(2.0**-24)
 HUGE = np.float32(np.finfo(np.float32).max)
 SIGNIFICAND_BITS = np.int32(23)
 EXPONENT_BIAS = np.int32(127)

@@ -9,7 +9,8 @@ import json
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,14 @@ def read_call(first: Any, second: Any, sample_weight: Any) -> Call:
     return Call(library, y_true, raw, weight)
 
 
-def calling_booster(library: Library) -> Any | None:
+class Update(NamedTuple):
+    """Who is calling the objective."""
+
+    booster: Any
+    matrix: Any  # what it trains on, None where it is not named dtrain
+
+
+def calling_update(library: Library) -> Update | None:
     """The Booster whose `update` is calling the objective, found on the stack; None elsewhere.
 
     An objective is not told the parameters of its booster, and both libraries drop some of them without a
@@ -96,20 +104,39 @@ def calling_booster(library: Library) -> Any | None:
         if str(frame.f_globals.get("__name__")).startswith(library):
             caller = frame.f_locals.get("self")
             if isinstance(caller, cls):
-                return caller
+                return Update(caller, frame.f_locals.get("dtrain"))
         frame = frame.f_back  # type: ignore[assignment]  # None ends the stack
     return None
 
 
 def check_parameters(library: Library) -> None:
     """Raise for parameters that the calling booster ignores; looked at before its first tree."""
-    booster = calling_booster(library)
-    if booster is None:
+    update = calling_update(library)
+    if update is None:
         return
+    booster = update.booster
     if library == "xgboost" and booster.num_boosted_rounds() == 0:
         check_xgboost_parameters(booster)
     if library == "lightgbm" and booster.current_iteration() == 0:
         check_lightgbm_parameters(booster.params)
+
+
+_devices: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+def cuda_ordinal(booster: Any) -> int | None:
+    """Number of the GPU that an XGBoost booster is on, None for the CPU; read from its configuration once.
+
+    A booster that moves in the middle of its training is not followed: it reads gradients from wherever they
+    are.
+    """
+    device = _devices.get(booster)
+    if device is None:
+        learner = json.loads(booster.save_config())["learner"]
+        device = _devices[booster] = str(learner["generic_param"]["device"])
+    kind, _, number = device.partition(":")
+    # "gpu" is a name of the years before "cuda".
+    return int(number or 0) if kind in ("cuda", "gpu") else None
 
 
 def _ignored(library: str, name: str, value: object, neutral: object, cure: str) -> ValueError:

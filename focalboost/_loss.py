@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from numpy.typing import ArrayLike, NDArray
 
-from focalboost import _buffers, _interop, _validation
-from focalboost._buffers import Pair
+from focalboost import _backend, _interop, _validation
+from focalboost._backend import Backend, Device
 from focalboost._labels import PackedLabels
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Hessian = Literal["guarded", "exact", "reweighted"]
-Device = Literal["auto", "cpu"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,7 +37,7 @@ class FocalLoss(ABC):
     # ------------------------------------------------------------------ parameters
     def __post_init__(self) -> None:
         _validation.check_choice("hessian", self.hessian, _validation.HESSIANS)
-        _validation.check_device(self.device)
+        _validation.check_choice("device", self.device, _validation.DEVICES)
         self._set(gamma=self._check_gamma(), alpha=self._check_alpha())
         self._set(n_jobs=_validation.check_n_jobs(self.n_jobs))
 
@@ -163,7 +162,9 @@ class FocalLoss(ABC):
             If a shape, label, margin or weight is not valid.
         """
         y, raw, weight = self._check_arrays(y_true, raw_prediction, sample_weight)
-        return self._derivatives(y, raw, weight, factor=1.0, out=_buffers.take(None, raw.shape, "C"))
+        return self._derivatives(
+            y, raw, weight, factor=1.0, backend=_backend.for_arrays(self.device, self.n_jobs, raw)
+        )
 
     @abstractmethod
     def posterior(self, raw_prediction: ArrayLike) -> Array:
@@ -180,21 +181,19 @@ class FocalLoss(ABC):
             Binary: probability of class 1.
         """
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Array, Array]:
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Any, Any]:
         """Gradient and Hessian in the convention of whichever booster is calling.
 
         XGBoost and LightGBM call `(margins, data set)`, their scikit-learn wrappers
-        `(y_true, y_pred[, sample_weight])`.
+        `(y_true, y_pred[, sample_weight])`. To XGBoost on a GPU the results are arrays in its memory.
         """
         call = _interop.read_call(y_true, y_pred, sample_weight)
         _interop.check_parameters(call.package)
         raw = self._complete_shard(call.raw_prediction)
         y, raw, weight = self._check_arrays(self._labels_of(call, raw), raw, call.sample_weight)
-        out = _buffers.take(call.dataset, raw.shape, "F" if call.package == "lightgbm" else "C")
         factor = self._house_factor(call.package, raw.shape[-1])
-        pair = self._derivatives(y, raw, weight, factor=factor, out=out)
-        _buffers.keep(call.dataset, pair)
-        return pair
+        backend = _backend.for_call(self.device, self.n_jobs, call)
+        return self._derivatives(y, raw, weight, factor=factor, backend=backend)
 
     def metric(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Mean focal loss relative to the start, for early stopping: 1 at the start, smaller is better.
@@ -280,7 +279,9 @@ class FocalLoss(ABC):
         return 1.0
 
     @abstractmethod
-    def _derivatives(self, y: Any, raw: Array, weight: Array | None, *, factor: float, out: Pair) -> Pair: ...
+    def _derivatives(
+        self, y: Any, raw: Array, weight: Array | None, *, factor: float, backend: Backend
+    ) -> tuple[Any, Any]: ...
 
     @abstractmethod
     def _loss_values(self, y: Array, raw: Array) -> Array:

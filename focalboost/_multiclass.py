@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from focalboost import _cpu, _interop, _validation
-from focalboost._buffers import Pair
+from focalboost._backend import Backend
 from focalboost._kernel_inputs import BOUNDS, kernel_table
 from focalboost._loss import FocalLoss
 from focalboost._softmax_kernels import softmax_mean_hessian
@@ -129,19 +129,17 @@ class MulticlassFocalLoss(FocalLoss):
             )
         return y, raw, _validation.check_weight_shape(sample_weight, raw.shape[0])
 
-    def _derivatives(self, y: Array, raw: Array, weight: Array | None, *, factor: float, out: Pair) -> Pair:
+    def _derivatives(
+        self, y: Array, raw: Array, weight: Array | None, *, factor: float, backend: Backend
+    ) -> tuple[Any, Any]:
         n_classes = raw.shape[1]
-        gradient, hessian = out
-        flags = _cpu.softmax_gradient_hessian(
+        gradient, hessian, flags = backend.softmax(
             y,
             raw,
             weight,
             table=kernel_table(self._gammas(n_classes), self._alphas(n_classes) * self.scale),
             bounds=BOUNDS[self.hessian],
             factor=factor,
-            gradient_out=gradient,
-            hessian_out=hessian,
-            n_jobs=self.n_jobs,
         )
         _validation.raise_for_flags(flags, y, raw, weight, _validation.classes(n_classes))
         return gradient, hessian

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from focalboost import _cpu, _validation
-from focalboost._buffers import Pair
+from focalboost._backend import Backend
 from focalboost._kernel_inputs import BOUNDS, kernel_table
 from focalboost._labels import PackedLabels
 from focalboost._loss import FocalLoss
@@ -68,22 +68,16 @@ class SigmoidLoss(FocalLoss):
         weight: Array | None,
         *,
         factor: float,
-        out: Pair,
-    ) -> Pair:
-        raw_2d = raw if raw.ndim == 2 else raw[:, None]
-        y_2d = y if isinstance(y, PackedLabels) or y.ndim == 2 else y[:, None]
-        n_labels = raw_2d.shape[1]
-        gradient, hessian = out
-        flags = _cpu.sigmoid_gradient_hessian(
-            y_2d,
-            raw_2d,
+        backend: Backend,
+    ) -> tuple[Any, Any]:
+        n_labels = raw.shape[1] if raw.ndim == 2 else 1
+        gradient, hessian, flags = backend.sigmoid(
+            y,
+            raw,
             weight,
             tables=kernel_table(self._gamma_pairs(n_labels), self._scaled_alpha(n_labels)),
             bounds=BOUNDS[self.hessian],
             smoothing=self.label_smoothing,
-            gradient_out=gradient.reshape(raw_2d.shape, order="A"),
-            hessian_out=hessian.reshape(raw_2d.shape, order="A"),
-            n_jobs=self.n_jobs,
         )
         if isinstance(y, PackedLabels):
             _validation.raise_for_flags(flags, y.packed, raw, weight, y.valid)

@@ -11,30 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._elementary import ONE, ZERO
-from focalboost._flags import (
-    BAD_LABEL,
-    NO_FLAG,
-    label_flag,
-    margin_flag,
-    positive_hessian,
-    weight_flag,
-)
-from focalboost._jit import kernel, scalar
-from focalboost._pointwise import derivatives, fast_terms, focal_loss, log_focal_slope, precise_terms
+from focalboost._elementary import ONE
+from focalboost._flags import BAD_LABEL, NO_FLAG, label_flag, margin_flag, weight_flag
+from focalboost._jit import kernel
+from focalboost._pointwise import derivatives, focal_loss, log_focal_slope, precise_terms
+from focalboost._rows import HALF, hard_row, soft_row
 
 Array = NDArray[Any]
-
-HALF = np.float32(0.5)
-
-
-@scalar
-def split_margin(x: Any) -> tuple[np.float32, np.float32]:
-    """A float64 margin as two float32, so that no digit that matters is lost; a float32 one unchanged."""
-    high = np.float32(x)
-    if isinstance(x, np.float32):
-        return high, ZERO
-    return high, np.float32(x - high)
 
 
 @kernel
@@ -55,20 +38,23 @@ def sigmoid_hard(
     for i in range(raw.shape[0]):
         x, y_i = raw[i], y[i]
         flags = np.int32(flags | label_flag(y_i) | margin_flag(x))
-        positive = y_i > HALF
-        high, low = split_margin(x if positive else -x)
-        p, _, r, log_term, b, main, tail = fast_terms(
-            high, low, head_1 if positive else head_0, rest_1 if positive else rest_0
-        )
-        gamma = gamma_1 if positive else gamma_0
-        slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma, lowest, highest)
         weight_i = ONE
         if weight is not None:
             weight_i = weight[i]
             flags = np.int32(flags | weight_flag(weight_i))
-        factor = weight_i * (alpha_1 if positive else alpha_0)
-        gradient[i] = (-slope if positive else slope) * factor
-        hessian[i] = positive_hessian((reweighted + excess) * factor, weight_i, floor)
+        positive = y_i > HALF
+        gradient[i], hessian[i] = hard_row(
+            x,
+            positive,
+            weight_i,
+            gamma_1 if positive else gamma_0,
+            head_1 if positive else head_0,
+            rest_1 if positive else rest_0,
+            alpha_1 if positive else alpha_0,
+            lowest,
+            highest,
+            floor,
+        )
     return int(flags)
 
 
@@ -96,16 +82,10 @@ def sigmoid_soft(
         if weight is not None:
             weight_i = weight[i]
             flags = np.int32(flags | weight_flag(weight_i))
-        high, low = split_margin(x)
-        p, _, r, log_term, b, main, tail = fast_terms(high, low, head_1, rest_1)
-        slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma_1, lowest, highest)
-        factor = weight_i * alpha_1 * y_i
-        g, h = -slope * factor, (reweighted + excess) * factor
-        p, _, r, log_term, b, main, tail = fast_terms(-high, -low, head_0, rest_0)
-        slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma_0, lowest, highest)
-        factor = weight_i * alpha_0 * (ONE - y_i)
-        gradient[i] = g + slope * factor
-        hessian[i] = positive_hessian(h + (reweighted + excess) * factor, weight_i, floor)
+        gradient[i], hessian[i] = soft_row(
+            x, y_i, weight_i, gamma_0, head_0, rest_0, alpha_0, gamma_1, head_1, rest_1, alpha_1, lowest,
+            highest, floor,
+        )  # fmt: skip
     return int(flags)
 
 

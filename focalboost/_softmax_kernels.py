@@ -12,23 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._elementary import (
-    HEADROOM_FACTOR,
+    HEADROOM_INVERSE,
     ONE,
     ZERO,
     difference,
     log1p_positive,
     scaled_exp_negative,
 )
-from focalboost._flags import BAD_LABEL, NO_FLAG, margin_flag, positive_hessian, weight_flag
+from focalboost._flags import BAD_LABEL, NO_FLAG, margin_flag, weight_flag
 from focalboost._jit import kernel, scalar
 from focalboost._pointwise import (
     derivatives,
     fast_terms,
     focal_loss,
-    other_gradient,
     other_hessian,
     precise_terms,
 )
+from focalboost._rows import class_derivatives, inverse_total
 
 Array = NDArray[Any]
 
@@ -85,7 +85,7 @@ def softmax_margins(raw: Array, y: Array, z: Array, largest: Array, share: Array
             share_k[i] = e
             row[REMAINDER, i] += ZERO if is_target | is_other else e
     for i in range(rows):
-        row[LOW, i] -= log1p_positive(row[REMAINDER, i] / HEADROOM_FACTOR)
+        row[LOW, i] -= log1p_positive(row[REMAINDER, i] * HEADROOM_INVERSE)
     return int(flags)
 
 
@@ -135,7 +135,7 @@ def softmax_hard(
             p, q, r, log_term, b, main, tail = fast_terms(row[HIGH, i], row[LOW, i], row[HEAD, i], rest)
             slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma, lowest, highest)
             row[Q, i], row[SLOPE, i], row[REWEIGHTED, i], row[EXCESS, i] = q, slope, reweighted, excess
-            row[INVERSE, i] = HEADROOM_FACTOR / (HEADROOM_FACTOR + row[REMAINDER, i])
+            row[INVERSE, i] = inverse_total(row[REMAINDER, i])
         for k in range(n_classes):
             share_k, curvature_k = share[k], curvature[k]
             name = np.float32(k)
@@ -143,17 +143,10 @@ def softmax_hard(
                 q, slope, reweighted, excess = row[Q, i], row[SLOPE, i], row[REWEIGHTED, i], row[EXCESS, i]
                 inverse, factor, weight_i = row[INVERSE, i], row[FACTOR, i], row[WEIGHT, i]
                 is_target, is_other = row[TARGET, i] == name, row[OTHER, i] == name
-                # All of these come times 2^24, see _elementary.HEADROOM; one 2^-24 is in the factor.
-                pi = share_k[i] * inverse
-                rest = row[REMAINDER, i] * inverse
-                complement = rest if is_other else HEADROOM_FACTOR - pi
-                scaled = reweighted * HEADROOM_FACTOR
-                h_other = other_hessian(q, slope, scaled, excess, pi, complement)
-                h_other *= factor / (HEADROOM_FACTOR * HEADROOM_FACTOR)
-                h = house * (factor * (reweighted + excess) if is_target else h_other)
-                g_other = other_gradient(slope, pi) * (factor / HEADROOM_FACTOR)
-                curvature_k[i] = positive_hessian(h, weight_i, floor)
-                share_k[i] = -slope * factor if is_target else g_other
+                share_k[i], curvature_k[i] = class_derivatives(
+                    is_target, is_other, share_k[i], row[REMAINDER, i], inverse, q, slope, reweighted, excess,
+                    factor, weight_i, house, floor,
+                )  # fmt: skip
         gradient_rows, hessian_rows = gradient[start:stop], hessian[start:stop]
         for k in range(n_classes):
             share_k, curvature_k = share[k], curvature[k]

@@ -17,7 +17,7 @@ Numbers = float | tuple[float, ...]
 BALANCED = "balanced"
 LARGEST_GAMMA = 1e6  # from there on a hard row's focal weight differs from 0 in no float32 but at p_t = 0
 HESSIANS = ("guarded", "exact", "reweighted")
-DEVICES = ("auto", "cpu")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def show(value: object) -> str:
@@ -105,15 +105,6 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in options:
         raise ValueError(f"{name} == {show(value)}, must be one of {', '.join(map(repr, options))}.")
     return value
-
-
-def check_device(device: object) -> str:
-    if device == "cuda":
-        raise ValueError(
-            "device == 'cuda', must be 'auto' or 'cpu': this version has no CUDA kernels. A booster on "
-            "a GPU trains with the CPU kernels; leave device='auto'."
-        )
-    return check_choice("device", device, DEVICES)
 
 
 def check_count(name: str, value: object, low: int) -> int | None:

@@ -25,12 +25,13 @@ FLOORS = [
     ["_binary", "_multilabel", "_multiclass"],
     ["_sigmoid"],
     ["_loss"],
-    ["_buffers"],
+    ["_backend"],
     ["calibration", "_interop"],
-    ["_cpu"],
-    ["_labels"],
+    ["_cpu", "_cuda"],
+    ["_buffers", "_labels"],
     ["_validation"],
-    ["_sigmoid_kernels", "_softmax_kernels", "_threads"],
+    ["_sigmoid_kernels", "_softmax_kernels", "_cuda_kernels", "_digest"],
+    ["_rows", "_threads"],
     ["_flags", "_kernel_inputs"],
     ["_pointwise"],
     ["_elementary"],
@@ -43,7 +44,7 @@ def run(code):
 
 
 def test_import_loads_no_booster_and_no_extra():
-    extras = ["xgboost", "lightgbm", "optuna", "dask", "cupy", "matplotlib", "pandas"]
+    extras = ["xgboost", "lightgbm", "optuna", "dask", "cupy", "matplotlib", "pandas", "numba.cuda", "cuda"]
     code = f"import sys, focalboost; print([m for m in {extras!r} if m in sys.modules])"
     result = run(code)
     assert result.stdout.strip() == "[]", result.stderr

@@ -1,0 +1,291 @@
+"""Gradients on a CUDA device: what is uploaded when, the launch, and what comes back.
+
+Margins travel to the device every round, labels, weights and class parameters once for each data set. Numba's
+CUDA is imported by the first call that wants it, not before.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from focalboost._buffers import all_free
+from focalboost._digest import Digest, digest
+from focalboost._kernel_inputs import BOUNDS, kernel_table
+from focalboost._labels import PackedLabels
+
+Array = NDArray[Any]
+Result = tuple[Any, Any, int]
+
+THREADS = 256  # of a block
+BLOCKS_A_MULTIPROCESSOR = 8  # 2,048 threads, all that one can hold
+WARP = 32
+SHARED_BYTES = 48 * 1024  # of a block, without asking for more
+BYTES_A_MARGIN = 8  # in shared memory: margin, later gradient, and Hessian
+
+
+# ---------------------------------------------------------------------- is there a device
+@lru_cache(maxsize=1)
+def problem() -> tuple[type[Exception], str] | None:
+    """Why kernels cannot run here, as an error; None where they can. Compiles and runs one, once."""
+    what = "device == 'cuda', must be 'auto' or 'cpu'"
+    if not numba.config.ENABLE_CUDASIM and importlib.util.find_spec("numba_cuda") is None:
+        return ImportError, f"{what}: numba-cuda is not installed. pip install 'focalboost[cuda]'."
+    from numba import cuda  # noqa: PLC0415  # an extra, and slow to import
+
+    if not cuda.is_available():
+        return RuntimeError, (
+            f"{what}: no NVIDIA driver or no GPU was found. Install the driver; nvidia-smi should list the "
+            "GPU."
+        )
+    ones = np.ones(1, np.float32)
+    table = kernel_table(np.ones((1, 2)), np.ones((1, 2)))
+    try:
+        Cuda(0).sigmoid(ones, ones, None, tables=table, bounds=BOUNDS["guarded"], smoothing=0.0)
+    # Without a compiler library it is an ImportError, with too old a driver one of the driver or the linker.
+    except Exception as error:  # noqa: BLE001  # each of them means that the CPU is to serve
+        text = " ".join(str(error).split())
+        return RuntimeError, (
+            f"{what}: the CUDA kernels do not compile or run ({type(error).__name__}: {text}). "
+            "pip install 'focalboost[cuda]', and a driver for CUDA 12 or later."
+        )
+    return None
+
+
+def require() -> None:
+    """Raise where kernels cannot run."""
+    found = problem()
+    if found is not None:
+        error, text = found
+        raise error(text)
+
+
+# ---------------------------------------------------------------------- arrays on the device
+class DeviceArray:
+    """float32 numbers in device memory, C order, complete: what XGBoost, CuPy and PyTorch read in place."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self.shape = tuple(int(size) for size in array.shape)
+        self.dtype = np.dtype(np.float32)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        # XGBoost writes this as JSON, which takes plain numbers only. stream None says that there is nothing
+        # to wait for: the kernel's stream was synchronised. (0 is a fatal error in XGBoost.)
+        # The simulator's arrays are host arrays and have the interface of those.
+        found = getattr(self.array, "__cuda_array_interface__", None) or self.array.__array_interface__
+        return {
+            "shape": self.shape,
+            "typestr": "<f4",
+            "data": (int(found["data"][0]), False),
+            "strides": None,
+            "version": 3,
+            "stream": None,
+        }
+
+    def copy_to_host(self) -> Array:
+        """The numbers as a NumPy array."""
+        return np.asarray(self.array.copy_to_host())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if copy is False:
+            raise ValueError("copy == False, must be None or True: the numbers are in device memory.")
+        return self.copy_to_host().astype(dtype or self.dtype, copy=False)
+
+
+class _Resident:
+    """What stays on the device from round to round: labels, weights, parameters, buffers, a stream."""
+
+    def __init__(self, ordinal: int) -> None:
+        from numba import cuda  # noqa: PLC0415
+
+        self._cuda, self.ordinal, self.stream = cuda, ordinal, cuda.stream()
+        self._arrays: dict[str, Any] = {}
+        self._digests: dict[str, Digest] = {}
+        self._outputs: list[DeviceArray] = []
+        self.flags = cuda.to_device(np.zeros(1, np.int32))
+
+    def upload(self, name: str, host: Array) -> Any:
+        """Copy to the device, into the buffer of that name if it fits."""
+        array = self._arrays.get(name)
+        if array is None or array.shape != host.shape or array.dtype != host.dtype:
+            array = self._arrays[name] = self._cuda.device_array(host.shape, host.dtype)
+        if host.size:
+            array.copy_to_device(host, stream=self.stream)
+        return array
+
+    def keep(self, name: str, host: Array, n_jobs: int | None) -> Any:
+        """Copy to the device only what is not there yet: float32 that a digest tells from the last."""
+        found = digest(host, n_jobs)
+        if self._digests.get(name) != found:
+            self.upload(name, host)
+            self._digests[name] = found
+        return self._arrays[name]
+
+    def outputs(self, shape: tuple[int, ...]) -> list[DeviceArray]:
+        """Gradient and Hessian: those of the last round if nobody holds them any more."""
+        if not self._outputs or self._outputs[0].shape != shape or not all_free(self._outputs):
+            self._outputs = [DeviceArray(self._cuda.device_array(shape, np.float32)) for _ in range(2)]
+        return list(self._outputs)
+
+    def found_flags(self) -> int:
+        """Wait for the kernel, and what it noticed."""
+        flags = self.flags.copy_to_host(stream=self.stream)
+        self.stream.synchronize()
+        return int(flags[0])
+
+
+# A list for each data set: of two threads that train on one, each pops or makes a resident of its own.
+_shelves: weakref.WeakKeyDictionary[Any, list[_Resident]] = weakref.WeakKeyDictionary()
+
+
+def _shelf(owner: Any | None) -> list[_Resident]:
+    if owner is None:
+        return []
+    shelf = _shelves.get(owner)
+    if shelf is None:
+        shelf = _shelves.setdefault(owner, [])
+        weakref.finalize(owner, _empty, shelf).atexit = False
+    return shelf
+
+
+def _empty(shelf: list[_Resident]) -> None:
+    """Give device memory back when the data set dies: Numba would put it off until it needs some itself."""
+    ordinals = {resident.ordinal for resident in shelf}
+    shelf.clear()
+    from numba import cuda  # noqa: PLC0415
+
+    for ordinal in ordinals:
+        with cuda.gpus[ordinal]:
+            pending = getattr(cuda.current_context(), "deallocations", None)
+            if pending is not None:  # the simulator has none
+                pending.clear()
+
+
+# ---------------------------------------------------------------------- launches
+def _grid(threads: int, n_threads: int, multiple: int = 1) -> int:
+    """Blocks that fill the device once, or fewer; all their threads together a multiple of a number."""
+    from numba import cuda  # noqa: PLC0415
+
+    # The simulator's device has no such number.
+    room = BLOCKS_A_MULTIPROCESSOR * getattr(cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
+    blocks = max(1, min(-(-n_threads // threads), room))
+    step = multiple // math.gcd(threads, multiple)
+    return -(-blocks // step) * step
+
+
+def _float32(array: Array) -> Array:
+    return np.ascontiguousarray(array, np.float32)
+
+
+@dataclass(frozen=True)
+class Cuda:
+    """One call's gradients, computed on the GPU of that number.
+
+    `owner`, a data set, keeps labels and buffers on the device as long as it lives; `host` is the layout of
+    the NumPy arrays to return, None leaves the results on the device.
+    """
+
+    ordinal: int
+    n_jobs: int | None = None
+    owner: Any = None
+    host: Literal["C", "F"] | None = "C"
+
+    def sigmoid(
+        self,
+        y: Array | PackedLabels,
+        raw: Array,
+        weight: Array | None,
+        *,
+        tables: Array,
+        bounds: Array,
+        smoothing: float,
+    ) -> Result:
+        """Gradient, Hessian and flags of (n_samples,) or (n_samples, n_labels) sigmoids."""
+        from focalboost import _cuda_kernels  # noqa: PLC0415  # needs the extra
+
+        def launch(resident: _Resident, arrays: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+            margins, labels, weights, table = arrays
+            flat = [array.reshape(-1) for array in (margins, labels)]
+            blocks = _grid(THREADS, flat[0].size, len(tables))
+            _cuda_kernels.sigmoid[blocks, THREADS, resident.stream](
+                *flat, weights, table, *bounds, np.float32(smoothing), *outputs, resident.flags
+            )
+
+        labels = y.unpack() if isinstance(y, PackedLabels) else y
+        return self._run(labels, raw, weight, tables, launch)
+
+    def softmax(
+        self,
+        y: Array,
+        raw: Array,
+        weight: Array | None,
+        *,
+        table: Array,
+        bounds: Array,
+        factor: float,
+    ) -> Result:
+        """Gradient, diagonal Hessian and flags of (n_samples, n_classes) margins."""
+        from focalboost import _cuda_kernels  # noqa: PLC0415
+
+        n_samples, n_classes = raw.shape
+        row_bytes = BYTES_A_MARGIN * (n_classes | 1)
+        fitting = SHARED_BYTES // row_bytes // WARP * WARP
+
+        def launch(resident: _Resident, arrays: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+            margins, labels, weights, parameters = arrays
+            inputs = labels, weights, parameters, *bounds, np.float32(factor)
+            # Many classes, or float64 margins, which no XGBoost hands over: without shared memory.
+            if fitting == 0 or margins.dtype != np.float32:
+                outputs = tuple(array.reshape(raw.shape) for array in outputs)
+                direct = _cuda_kernels.softmax[_grid(THREADS, n_samples), THREADS, resident.stream]
+                direct(margins, *inputs, *outputs, resident.flags)
+                return
+            threads = min(THREADS, fitting)
+            tiled = _cuda_kernels.softmax_tiled[
+                _grid(threads, n_samples), threads, resident.stream, threads * row_bytes
+            ]
+            tiled(margins.reshape(-1), *inputs, *outputs, resident.flags)
+
+        return self._run(y, raw, weight, table, launch)
+
+    def _run(
+        self,
+        y: Array,
+        raw: Array,
+        weight: Array | None,
+        table: Array,
+        launch: Callable[[_Resident, tuple[Any, ...], tuple[Any, ...]], None],
+    ) -> Result:
+        from numba import cuda  # noqa: PLC0415
+
+        margins = np.ascontiguousarray(raw, raw.dtype if raw.dtype == np.float32 else np.float64)
+        weights = np.empty(0, np.float32) if weight is None else _float32(weight)
+        constant = {"y": _float32(y), "weight": weights, "table": table}
+        with cuda.gpus[self.ordinal]:
+            shelf = _shelf(self.owner)
+            resident = shelf.pop() if shelf else None
+            if resident is None or resident.ordinal != self.ordinal:
+                resident = _Resident(self.ordinal)
+            outputs = resident.outputs(raw.shape)
+            uploaded = resident.upload("raw", margins)
+            kept = [resident.keep(name, host, self.n_jobs) for name, host in constant.items()]
+            launch(resident, (uploaded, *kept), tuple(array.array.reshape(-1) for array in outputs))
+            flags = resident.found_flags()
+            # After bad input the resident is dropped, its flags with it.
+            if not flags:
+                shelf.append(resident)
+            if self.host is None:
+                return outputs[0], outputs[1], flags
+            gradient, hessian = (np.asarray(array.copy_to_host(), order=self.host) for array in outputs)
+            return gradient, hessian, flags

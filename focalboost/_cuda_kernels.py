@@ -1,0 +1,166 @@
+"""Kernels for CUDA over the functions of `_rows`. Imported only where a GPU is used: needs the extra `cuda`.
+
+A thread takes rows in strides of the whole grid, so that a grid of fixed size serves any number of rows and
+parameters are read once. Flags of bad input are or-ed into one number in device memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import cuda, float32
+
+from focalboost import _rows
+from focalboost._elementary import ONE, ZERO
+from focalboost._flags import BAD_LABEL, NO_FLAG, label_flag, margin_flag, weight_flag
+from focalboost._rows import HALF, hard_row, soft_row
+
+softmax_row: Any = cuda.jit(device=True)(_rows.softmax_row)
+
+
+def kernel(function: Callable[..., None]) -> Any:
+    """Compile a kernel when it is first launched, some seconds in each process."""
+    return cuda.jit(function)
+
+
+@kernel
+def sigmoid(
+    raw: Any,
+    y: Any,
+    weight: Any,
+    tables: Any,
+    lowest: np.float32,
+    highest: np.float32,
+    floor: np.float32,
+    smoothing: np.float32,
+    gradient: Any,
+    hessian: Any,
+    flags: Any,
+) -> None:
+    """Flat (n_samples, n_labels) margins and labels; no weights where `weight` is empty.
+
+    The grid has a multiple of n_labels threads: each thread keeps to one label, its parameters in registers.
+    """
+    start, stride = cuda.grid(1), cuda.gridsize(1)
+    n_labels = tables.shape[0]
+    label, row, rows_a_stride = start % n_labels, start // n_labels, stride // n_labels
+    gamma_0, gamma_1 = tables[label, 0, 0], tables[label, 1, 0]
+    head_0, head_1 = tables[label, 0, 1], tables[label, 1, 1]
+    rest_0, rest_1 = tables[label, 0, 2], tables[label, 1, 2]
+    alpha_0, alpha_1 = tables[label, 0, 3], tables[label, 1, 3]
+    weighted = weight.shape[0] > 0
+    found = NO_FLAG
+    for i in range(start, raw.shape[0], stride):
+        x, y_i = raw[i], y[i]
+        found = np.int32(found | margin_flag(x))
+        weight_i = ONE
+        if weighted:
+            weight_i = weight[row]
+            found = np.int32(found | weight_flag(weight_i))
+        row += rows_a_stride
+        flag = label_flag(y_i)
+        if flag == NO_FLAG and smoothing == ZERO:
+            positive = y_i > HALF
+            gradient[i], hessian[i] = hard_row(
+                x, positive, weight_i,
+                gamma_1 if positive else gamma_0,
+                head_1 if positive else head_0,
+                rest_1 if positive else rest_0,
+                alpha_1 if positive else alpha_0,
+                lowest, highest, floor,
+            )  # fmt: skip
+        else:
+            found = np.int32(found | (flag & BAD_LABEL))
+            y_i += smoothing * (HALF - y_i)
+            gradient[i], hessian[i] = soft_row(
+                x, y_i, weight_i, gamma_0, head_0, rest_0, alpha_0, gamma_1, head_1, rest_1, alpha_1, lowest,
+                highest, floor,
+            )  # fmt: skip
+    if found != NO_FLAG:
+        cuda.atomic.or_(flags, 0, found)
+
+
+@kernel
+def softmax(
+    raw: Any,
+    y: Any,
+    weight: Any,
+    table: Any,
+    lowest: np.float32,
+    highest: np.float32,
+    floor: np.float32,
+    house: np.float32,
+    gradient: Any,
+    hessian: Any,
+    flags: Any,
+) -> None:
+    """Rows of (n_samples, n_classes), a thread each, straight from and to device memory."""
+    found = NO_FLAG
+    for i in range(cuda.grid(1), raw.shape[0], cuda.gridsize(1)):
+        weight_i = weight[i] if weight.shape[0] > 0 else ONE
+        flag = softmax_row(
+            raw[i], y[i], weight_i, table, lowest, highest, floor, house, gradient[i], hessian[i]
+        )
+        found = np.int32(found | flag)
+    if found != NO_FLAG:
+        cuda.atomic.or_(flags, 0, found)
+
+
+@kernel
+def softmax_tiled(
+    raw: Any,
+    y: Any,
+    weight: Any,
+    table: Any,
+    lowest: np.float32,
+    highest: np.float32,
+    floor: np.float32,
+    house: np.float32,
+    gradient: Any,
+    hessian: Any,
+    flags: Any,
+) -> None:
+    """The same from flat float32 arrays through shared memory, a tile of one row for each thread of a block.
+
+    Neighbouring threads read and write neighbouring numbers: straight from device memory each would touch a
+    sector of 32 bytes for 4. Shared memory holds two rows of n_classes, or one more where that is even, for
+    each thread: an odd distance, so that the 32 threads of a warp meet in no memory bank.
+    """
+    n_classes, n_samples = table.shape[0], y.shape[0]
+    tile, thread = cuda.blockDim.x, cuda.threadIdx.x
+    width = n_classes | 1
+    memory = cuda.shared.array(0, float32)
+    # Where the thread's first number of a tile is, and how far its next one is from it.
+    first_row, first_class = thread // n_classes, thread % n_classes
+    rows_on, classes_on = tile // n_classes, tile % n_classes
+    found = NO_FLAG
+    for start in range(cuda.blockIdx.x * tile, n_samples, cuda.gridDim.x * tile):
+        rows = min(tile, n_samples - start)
+        begin, end = start * n_classes, (start + rows) * n_classes
+        row, k = first_row, first_class
+        for i in range(begin + thread, end, tile):
+            memory[row * width + k] = raw[i]
+            row, k = row + rows_on, k + classes_on
+            if k >= n_classes:
+                row, k = row + 1, k - n_classes
+        cuda.syncthreads()
+        if thread < rows:
+            i = start + thread
+            weight_i = weight[i] if weight.shape[0] > 0 else ONE
+            z = memory[thread * width : thread * width + n_classes]
+            curvature = memory[(tile + thread) * width : (tile + thread) * width + n_classes]
+            flag = softmax_row(z, y[i], weight_i, table, lowest, highest, floor, house, z, curvature)
+            found = np.int32(found | flag)
+        cuda.syncthreads()
+        row, k = first_row, first_class
+        for i in range(begin + thread, end, tile):
+            gradient[i] = memory[row * width + k]
+            hessian[i] = memory[(tile + row) * width + k]
+            row, k = row + rows_on, k + classes_on
+            if k >= n_classes:
+                row, k = row + 1, k - n_classes
+        cuda.syncthreads()
+    if found != NO_FLAG:
+        cuda.atomic.or_(flags, 0, found)

@@ -1,0 +1,208 @@
+"""What one row contributes: labels, class weights and row weights around the formulae of `_pointwise`.
+
+The loops of the CPU and the kernels of the GPU call these functions, each in its own order over the data.
+`gamma`, `head`, `rest` and `alpha` are a row of `_kernel_inputs.kernel_table`: gamma, its 12-bit head, the
+rest of it, 2^-24 alpha times scale. `lowest`, `highest` and `floor` bound the excess and the Hessian.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from focalboost._elementary import (
+    HEADROOM_FACTOR,
+    HEADROOM_INVERSE,
+    ONE,
+    ZERO,
+    difference,
+    log1p_positive,
+    scaled_exp_negative,
+)
+from focalboost._flags import BAD_LABEL, NO_FLAG, margin_flag, positive_hessian, weight_flag
+from focalboost._jit import scalar
+from focalboost._pointwise import Scalar, derivatives, fast_terms, other_gradient, other_hessian
+
+Float = np.float32
+
+HALF = np.float32(0.5)
+
+
+@scalar
+def split_margin(x: Any) -> tuple[Float, Float]:
+    """A float64 margin as two float32, so that no digit that matters is lost; a float32 one unchanged."""
+    high = np.float32(x)
+    if isinstance(x, np.float32):
+        return high, ZERO
+    return high, np.float32(x - high)
+
+
+@scalar
+def hard_row(
+    x: Any,
+    positive: bool,
+    weight: Float,
+    gamma: Float,
+    head: Float,
+    rest: Float,
+    alpha: Float,
+    lowest: Float,
+    highest: Float,
+    floor: Float,
+) -> tuple[Float, Float]:
+    """Gradient and Hessian of one sigmoid with label 1 (positive) or 0, whose parameters are given."""
+    high, low = split_margin(x if positive else -x)
+    p, _, r, log_term, b, main, tail = fast_terms(high, low, head, rest)
+    slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma, lowest, highest)
+    factor = weight * alpha
+    gradient = (-slope if positive else slope) * factor
+    return gradient, positive_hessian((reweighted + excess) * factor, weight, floor)
+
+
+@scalar
+def soft_row(
+    x: Any,
+    y: Float,
+    weight: Float,
+    gamma_0: Float,
+    head_0: Float,
+    rest_0: Float,
+    alpha_0: Float,
+    gamma_1: Float,
+    head_1: Float,
+    rest_1: Float,
+    alpha_1: Float,
+    lowest: Float,
+    highest: Float,
+    floor: Float,
+) -> tuple[Float, Float]:
+    """The same for a label in [0, 1]: the mixture y l(1) + (1 - y) l(0), both sides of the margin."""
+    high, low = split_margin(x)
+    p, _, r, log_term, b, main, tail = fast_terms(high, low, head_1, rest_1)
+    slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma_1, lowest, highest)
+    factor = weight * alpha_1 * y
+    g, h = -slope * factor, (reweighted + excess) * factor
+    p, _, r, log_term, b, main, tail = fast_terms(-high, -low, head_0, rest_0)
+    slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma_0, lowest, highest)
+    factor = weight * alpha_0 * (ONE - y)
+    return g + slope * factor, positive_hessian(h + (reweighted + excess) * factor, weight, floor)
+
+
+@scalar
+def class_derivatives(
+    is_target: bool,
+    is_other: bool,
+    share: Float,
+    remainder: Float,
+    inverse: Float,
+    q: Scalar,
+    slope: Scalar,
+    reweighted: Scalar,
+    excess: Scalar,
+    factor: Float,
+    weight: Float,
+    house: Float,
+    floor: Float,
+) -> tuple[Float, Float]:
+    """Gradient and Hessian by the margin of one class of a softmax.
+
+    share and remainder are exp(z_k - z_other) and their sum over all classes but the target and `other`, the
+    largest of the rest; they come times 2^24, as do slope, reweighted and excess (`_elementary.HEADROOM`).
+    """
+    # One 2^-24 is in the factor.
+    pi = share * inverse
+    complement = remainder * inverse if is_other else HEADROOM_FACTOR - pi
+    h_other = other_hessian(q, slope, reweighted * HEADROOM_FACTOR, excess, pi, complement)
+    h_other *= factor * (HEADROOM_INVERSE * HEADROOM_INVERSE)
+    h = house * (factor * (reweighted + excess) if is_target else h_other)
+    g_other = other_gradient(slope, pi) * (factor * HEADROOM_INVERSE)
+    return (-slope * factor if is_target else g_other), positive_hessian(h, weight, floor)
+
+
+@scalar
+def share_of(z: Any, largest: Any) -> Float:
+    """2^24 exp(z - largest) for z <= largest."""
+    high, low = difference(z, largest)
+    return scaled_exp_negative(high, low)
+
+
+@scalar
+def target_terms(
+    z: Any,
+    largest: Any,
+    remainder: Float,
+    gamma: Float,
+    head: Float,
+    rest: Float,
+    lowest: Float,
+    highest: Float,
+) -> tuple[Scalar, Scalar, Scalar, Scalar]:
+    """q, slope, reweighted Hessian and excess of a target with margin z beside the others' shares."""
+    high, low = difference(z, largest)
+    low = np.float32(low - log1p_positive(np.float32(remainder * HEADROOM_INVERSE)))
+    p, q, r, log_term, b, main, tail = fast_terms(high, low, head, rest)
+    slope, reweighted, excess = derivatives(p, r, log_term, b, main, tail, gamma, lowest, highest)
+    return q, slope, reweighted, excess
+
+
+@scalar
+def inverse_total(remainder: Float) -> Float:
+    """1 / (1 + remainder / 2^24): what the shares are to be multiplied by."""
+    return HEADROOM_FACTOR / (HEADROOM_FACTOR + remainder)
+
+
+@scalar
+def target_class(y: Float, n_classes: int) -> tuple[np.int32, np.int32]:
+    """The label as a class, 0 if it is none, and its flag."""
+    inside = (y >= ZERO) & (y < np.float32(n_classes))
+    k = np.int32(y if inside else ZERO)
+    return k, (NO_FLAG if inside & (np.float32(k) == y) else BAD_LABEL)
+
+
+def softmax_row(
+    z: Any,
+    y: Float,
+    weight: Float,
+    table: Any,
+    lowest: Float,
+    highest: Float,
+    floor: Float,
+    house: Float,
+    gradient: Any,
+    hessian: Any,
+) -> np.int32:
+    """Gradient and Hessian of one row of n_classes margins; returns flags. `gradient` may be `z` itself.
+
+    What `_softmax_kernels.softmax_hard` does for a tile of rows, in the order that suits one GPU thread.
+    """
+    n_classes = z.shape[0]
+    t, flag = target_class(y, n_classes)
+    flags = np.int32(flag | weight_flag(weight))
+    other = 1 if t == 0 else 0
+    largest = z[other]
+    for k in range(n_classes):
+        z_k = z[k]
+        flags = np.int32(flags | margin_flag(z_k))
+        if k != t and z_k > largest:
+            largest, other = z_k, k
+    z_t = z[t]
+    remainder = ZERO
+    for k in range(n_classes):
+        # Of the target and the largest other the exponentials are not used, or 1.
+        distinct = (k != t) & (k != other)
+        share = np.float32(share_of(z[k] if distinct else largest, largest))
+        gradient[k] = share
+        remainder += share if distinct else ZERO
+    q, slope, reweighted, excess = target_terms(
+        z_t, largest, remainder, table[t, 0], table[t, 1], table[t, 2], lowest, highest
+    )
+    factor = table[t, 3] * weight
+    inverse = inverse_total(remainder)
+    for k in range(n_classes):
+        share = np.float32(gradient[k])
+        gradient[k], hessian[k] = class_derivatives(
+            k == t, k == other, share, remainder, inverse, q, slope, reweighted, excess, factor, weight,
+            house, floor,
+        )  # fmt: skip
+    return flags
