@@ -1,4 +1,4 @@
-"""Who computes: what is asked of CUDA when, what is said where it is missing, and the row that a GPU thread works on."""
+"""Who computes: what is asked of CUDA when, what is said where it is missing, and the row of a GPU thread."""
 
 import json
 import logging
@@ -14,11 +14,14 @@ from focalboost._kernel_inputs import BOUNDS, kernel_table
 xgb = pytest.importorskip("xgboost")
 X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
 Y = (X[:, 0] > 0.5).astype(np.float32)
-MISSING = r"^device == 'cuda', must be 'auto' or 'cpu': numba-cuda is not installed. pip install 'focalboost\[cuda\]'.$"
+MISSING = (
+    r"^device == 'cuda', must be 'auto' or 'cpu': numba-cuda is not installed. "
+    r"pip install 'focalboost\[cuda\]'.$"
+)
 
 
 @pytest.fixture
-def _asked_anew():
+def asked_anew():
     caches = _cuda.problem, _backend._say_once
     for cached in caches:
         cached.cache_clear()
@@ -28,7 +31,7 @@ def _asked_anew():
 
 
 @pytest.fixture
-def without_extra(monkeypatch, _asked_anew):
+def without_extra(monkeypatch, asked_anew):
     find = _cuda.importlib.util.find_spec
     monkeypatch.setattr(
         _cuda.importlib.util, "find_spec", lambda name: None if name == "numba_cuda" else find(name)
@@ -43,7 +46,8 @@ def test_cuda_insists_and_names_the_extra(without_extra):
         xgb.train({"max_depth": 2}, xgb.DMatrix(X, Y), 1, obj=loss)
 
 
-def test_cuda_insists_and_names_the_driver(monkeypatch, _asked_anew):
+@pytest.mark.usefixtures("asked_anew")
+def test_cuda_insists_and_names_the_driver(monkeypatch):
     pytest.importorskip("numba_cuda")
     from numba import cuda
 
@@ -54,7 +58,8 @@ def test_cuda_insists_and_names_the_driver(monkeypatch, _asked_anew):
         MulticlassFocalLoss(device="cuda").gradient_hessian([0], [[0.0, 0.0]])
 
 
-def test_cuda_insists_and_says_why_nothing_compiles(monkeypatch, _asked_anew):
+@pytest.mark.usefixtures("asked_anew")
+def test_cuda_insists_and_says_why_nothing_compiles(monkeypatch):
     pytest.importorskip("numba_cuda")
     from numba import cuda
 
@@ -63,7 +68,7 @@ def test_cuda_insists_and_says_why_nothing_compiles(monkeypatch, _asked_anew):
 
     monkeypatch.setattr(cuda, "is_available", lambda: True)
     monkeypatch.setattr(_cuda.Cuda, "sigmoid", fail)
-    text = r"kernels do not compile or run \(OSError: libnvvm.so: not found\). pip install 'focalboost\[cuda\]', and a"
+    text = r"do not compile or run \(OSError: libnvvm.so: not found\). pip install 'focalboost\[cuda\]', and"
     with pytest.raises(RuntimeError, match=text):
         BinaryFocalLoss(device="cuda").gradient_hessian([0], [0.0])
 
@@ -75,15 +80,12 @@ def test_auto_falls_back_to_the_cpu_and_says_so_once(without_extra, monkeypatch,
         found = xgb.train({"max_depth": 2}, data, 3, obj=BinaryFocalLoss(2.0))
     expected = xgb.train({"max_depth": 2}, data, 3, obj=BinaryFocalLoss(2.0, device="cpu"))
     np.testing.assert_array_equal(found.predict(data), expected.predict(data))
-    assert [
-        (record.levelname, record.getMessage()) for record in caplog.records if record.name == "focalboost"
-    ] == [
-        (
-            "INFO",
-            "the booster is on a GPU, focal gradients are computed on the CPU: numba-cuda is not installed. "
-            "pip install 'focalboost[cuda]'.",
-        )
-    ]
+    said = [record for record in caplog.records if record.name == "focalboost"]
+    assert [record.levelname for record in said] == ["INFO"]
+    assert said[0].getMessage() == (
+        "the booster is on a GPU, focal gradients are computed on the CPU: numba-cuda is not installed. "
+        "pip install 'focalboost[cuda]'."
+    )
 
 
 def test_nobody_asks_for_cuda_who_does_not_need_it(monkeypatch):
