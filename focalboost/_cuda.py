@@ -27,7 +27,9 @@ Array = NDArray[Any]
 Result = tuple[Any, Any, int]
 
 THREADS = 256  # of a block
-BLOCKS_A_MULTIPROCESSOR = 8  # 2,048 threads, all that one can hold
+# One holds 6 blocks of the sigmoid kernel at a time (40 registers a thread) and 4 of the softmax kernel: a
+# multiple, so that the last wave of blocks fills it too, and so large that threads do more than a row or two.
+BLOCKS_A_MULTIPROCESSOR = 24
 WARP = 32
 SHARED_BYTES = 48 * 1024  # of a block, without asking for more
 BYTES_A_MARGIN = 8  # in shared memory: margin, later gradient, and Hessian
@@ -174,7 +176,7 @@ def _empty(shelf: list[_Resident]) -> None:
 
 # ---------------------------------------------------------------------- launches
 def _grid(threads: int, n_threads: int, multiple: int = 1) -> int:
-    """Blocks that fill the device once, or fewer; all their threads together a multiple of a number."""
+    """Blocks that keep the device busy, or fewer; all their threads together a multiple of a number."""
     from numba import cuda  # noqa: PLC0415
 
     # The simulator's device has no such number.
@@ -247,9 +249,8 @@ class Cuda:
             inputs = labels, weights, parameters, *bounds, np.float32(factor)
             # Many classes, or float64 margins, which no XGBoost hands over: without shared memory.
             if fitting == 0 or margins.dtype != np.float32:
-                outputs = tuple(array.reshape(raw.shape) for array in outputs)
                 direct = _cuda_kernels.softmax[_grid(THREADS, n_samples), THREADS, resident.stream]
-                direct(margins, *inputs, *outputs, resident.flags)
+                direct(margins.reshape(-1), *inputs, *outputs, resident.flags)
                 return
             threads = min(THREADS, fitting)
             tiled = _cuda_kernels.softmax_tiled[

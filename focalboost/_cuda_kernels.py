@@ -15,7 +15,7 @@ from numba import cuda, float32
 from focalboost import _rows
 from focalboost._elementary import ONE, ZERO
 from focalboost._flags import BAD_LABEL, NO_FLAG, label_flag, margin_flag, weight_flag
-from focalboost._rows import HALF, hard_row, soft_row
+from focalboost._rows import HALF, Index, hard_row, soft_row
 
 softmax_row: Any = cuda.jit(device=True)(_rows.softmax_row)
 
@@ -43,23 +43,22 @@ def sigmoid(
 
     The grid has a multiple of n_labels threads: each thread keeps to one label, its parameters in registers.
     """
-    start, stride = cuda.grid(1), cuda.gridsize(1)
-    n_labels = tables.shape[0]
-    label, row, rows_a_stride = start % n_labels, start // n_labels, stride // n_labels
+    i, stride, size = Index(cuda.grid(1)), Index(cuda.gridsize(1)), Index(raw.shape[0])
+    n_labels = Index(tables.shape[0])
+    label, row, rows_a_stride = i % n_labels, i // n_labels, stride // n_labels
     gamma_0, gamma_1 = tables[label, 0, 0], tables[label, 1, 0]
     head_0, head_1 = tables[label, 0, 1], tables[label, 1, 1]
     rest_0, rest_1 = tables[label, 0, 2], tables[label, 1, 2]
     alpha_0, alpha_1 = tables[label, 0, 3], tables[label, 1, 3]
     weighted = weight.shape[0] > 0
     found = NO_FLAG
-    for i in range(start, raw.shape[0], stride):
+    while i < size:
         x, y_i = raw[i], y[i]
         found = np.int32(found | margin_flag(x))
         weight_i = ONE
         if weighted:
             weight_i = weight[row]
             found = np.int32(found | weight_flag(weight_i))
-        row += rows_a_stride
         flag = label_flag(y_i)
         if flag == NO_FLAG and smoothing == ZERO:
             positive = y_i > HALF
@@ -78,6 +77,8 @@ def sigmoid(
                 x, y_i, weight_i, gamma_0, head_0, rest_0, alpha_0, gamma_1, head_1, rest_1, alpha_1, lowest,
                 highest, floor,
             )  # fmt: skip
+        i += stride
+        row += rows_a_stride
     if found != NO_FLAG:
         cuda.atomic.or_(flags, 0, found)
 
@@ -96,14 +97,18 @@ def softmax(
     hessian: Any,
     flags: Any,
 ) -> None:
-    """Rows of (n_samples, n_classes), a thread each, straight from and to device memory."""
+    """Flat rows of n_classes margins, a thread each, straight from and to device memory."""
+    i, stride, n_samples = Index(cuda.grid(1)), Index(cuda.gridsize(1)), Index(y.shape[0])
+    n_classes = Index(table.shape[0])
     found = NO_FLAG
-    for i in range(cuda.grid(1), raw.shape[0], cuda.gridsize(1)):
+    while i < n_samples:
         weight_i = weight[i] if weight.shape[0] > 0 else ONE
+        first = i * n_classes
         flag = softmax_row(
-            raw[i], y[i], weight_i, table, lowest, highest, floor, house, gradient[i], hessian[i]
+            raw, first, y[i], weight_i, table, lowest, highest, floor, house, gradient, hessian, first
         )
         found = np.int32(found | flag)
+        i += stride
     if found != NO_FLAG:
         cuda.atomic.or_(flags, 0, found)
 
@@ -122,45 +127,52 @@ def softmax_tiled(
     hessian: Any,
     flags: Any,
 ) -> None:
-    """The same from flat float32 arrays through shared memory, a tile of one row for each thread of a block.
+    """The same for float32 through shared memory, a tile of one row for each thread of a block.
 
     Neighbouring threads read and write neighbouring numbers: straight from device memory each would touch a
     sector of 32 bytes for 4. Shared memory holds two rows of n_classes, or one more where that is even, for
     each thread: an odd distance, so that the 32 threads of a warp meet in no memory bank.
     """
-    n_classes, n_samples = table.shape[0], y.shape[0]
-    tile, thread = cuda.blockDim.x, cuda.threadIdx.x
-    width = n_classes | 1
+    n_classes, n_samples = Index(table.shape[0]), Index(y.shape[0])
+    tile, thread = Index(cuda.blockDim.x), Index(cuda.threadIdx.x)
+    width = n_classes | Index(1)
+    hessians = tile * width
     memory = cuda.shared.array(0, float32)
     # Where the thread's first number of a tile is, and how far its next one is from it.
     first_row, first_class = thread // n_classes, thread % n_classes
     rows_on, classes_on = tile // n_classes, tile % n_classes
     found = NO_FLAG
-    for start in range(cuda.blockIdx.x * tile, n_samples, cuda.gridDim.x * tile):
-        rows = min(tile, n_samples - start)
-        begin, end = start * n_classes, (start + rows) * n_classes
+    start, stride = Index(cuda.blockIdx.x) * tile, Index(cuda.gridDim.x) * tile
+    while start < n_samples:
+        stop = min(start + tile, n_samples)
+        end = stop * n_classes
         row, k = first_row, first_class
-        for i in range(begin + thread, end, tile):
+        i = start * n_classes + thread
+        while i < end:
             memory[row * width + k] = raw[i]
-            row, k = row + rows_on, k + classes_on
+            i, row, k = i + tile, row + rows_on, k + classes_on
             if k >= n_classes:
-                row, k = row + 1, k - n_classes
+                row, k = row + Index(1), k - n_classes
         cuda.syncthreads()
-        if thread < rows:
-            i = start + thread
+        i = start + thread
+        if i < stop:
             weight_i = weight[i] if weight.shape[0] > 0 else ONE
-            z = memory[thread * width : thread * width + n_classes]
-            curvature = memory[(tile + thread) * width : (tile + thread) * width + n_classes]
-            flag = softmax_row(z, y[i], weight_i, table, lowest, highest, floor, house, z, curvature)
+            first = thread * width
+            flag = softmax_row(
+                memory, first, y[i], weight_i, table, lowest, highest, floor, house, memory, memory,
+                hessians + first,
+            )  # fmt: skip
             found = np.int32(found | flag)
         cuda.syncthreads()
         row, k = first_row, first_class
-        for i in range(begin + thread, end, tile):
+        i = start * n_classes + thread
+        while i < end:
             gradient[i] = memory[row * width + k]
-            hessian[i] = memory[(tile + row) * width + k]
-            row, k = row + rows_on, k + classes_on
+            hessian[i] = memory[hessians + row * width + k]
+            i, row, k = i + tile, row + rows_on, k + classes_on
             if k >= n_classes:
-                row, k = row + 1, k - n_classes
+                row, k = row + Index(1), k - n_classes
         cuda.syncthreads()
+        start += stride
     if found != NO_FLAG:
         cuda.atomic.or_(flags, 0, found)

@@ -27,6 +27,8 @@ from focalboost._pointwise import Scalar, derivatives, fast_terms, other_gradien
 Float = np.float32
 
 HALF = np.float32(0.5)
+# Numba lets a signed index count from the end, and pays four instructions for each access.
+Index = np.uint64
 
 
 @scalar
@@ -153,7 +155,7 @@ def inverse_total(remainder: Float) -> Float:
 
 
 @scalar
-def target_class(y: Float, n_classes: int) -> tuple[np.int32, np.int32]:
+def target_class(y: Float, n_classes: np.uint64) -> tuple[np.int32, np.int32]:
     """The label as a class, 0 if it is none, and its flag."""
     inside = (y >= ZERO) & (y < np.float32(n_classes))
     k = np.int32(y if inside else ZERO)
@@ -162,6 +164,7 @@ def target_class(y: Float, n_classes: int) -> tuple[np.int32, np.int32]:
 
 def softmax_row(
     z: Any,
+    first: np.uint64,
     y: Float,
     weight: Float,
     table: Any,
@@ -171,38 +174,41 @@ def softmax_row(
     house: Float,
     gradient: Any,
     hessian: Any,
+    first_hessian: np.uint64,
 ) -> np.int32:
-    """Gradient and Hessian of one row of n_classes margins; returns flags. `gradient` may be `z` itself.
+    """Gradient and Hessian of one row of margins, z[first : first + n_classes]; returns flags.
 
-    What `_softmax_kernels.softmax_hard` does for a tile of rows, in the order that suits one GPU thread.
+    What `_softmax_kernels.softmax_hard` does for a tile of rows, in the order that suits one GPU thread. The
+    gradient is written from `first` too, and may be written over the margins.
     """
-    n_classes = z.shape[0]
+    n_classes = Index(table.shape[0])
     t, flag = target_class(y, n_classes)
     flags = np.int32(flag | weight_flag(weight))
-    other = 1 if t == 0 else 0
-    largest = z[other]
+    target = Index(t)
+    other = Index(1 if t == 0 else 0)
+    largest = z[first + other]
     for k in range(n_classes):
-        z_k = z[k]
+        z_k = z[first + k]
         flags = np.int32(flags | margin_flag(z_k))
-        if k != t and z_k > largest:
-            largest, other = z_k, k
-    z_t = z[t]
+        if k != target and z_k > largest:
+            largest, other = z_k, Index(k)
+    z_t = z[first + target]
     remainder = ZERO
     for k in range(n_classes):
         # Of the target and the largest other the exponentials are not used, or 1.
-        distinct = (k != t) & (k != other)
-        share = np.float32(share_of(z[k] if distinct else largest, largest))
-        gradient[k] = share
+        distinct = (k != target) & (k != other)
+        share = np.float32(share_of(z[first + k] if distinct else largest, largest))
+        gradient[first + k] = share
         remainder += share if distinct else ZERO
     q, slope, reweighted, excess = target_terms(
-        z_t, largest, remainder, table[t, 0], table[t, 1], table[t, 2], lowest, highest
+        z_t, largest, remainder, table[target, 0], table[target, 1], table[target, 2], lowest, highest
     )
-    factor = table[t, 3] * weight
+    factor = table[target, 3] * weight
     inverse = inverse_total(remainder)
     for k in range(n_classes):
-        share = np.float32(gradient[k])
-        gradient[k], hessian[k] = class_derivatives(
-            k == t, k == other, share, remainder, inverse, q, slope, reweighted, excess, factor, weight,
+        share = np.float32(gradient[first + k])
+        gradient[first + k], hessian[first_hessian + k] = class_derivatives(
+            k == target, k == other, share, remainder, inverse, q, slope, reweighted, excess, factor, weight,
             house, floor,
         )  # fmt: skip
     return flags

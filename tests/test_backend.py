@@ -14,6 +14,7 @@ from focalboost._kernel_inputs import BOUNDS, kernel_table
 xgb = pytest.importorskip("xgboost")
 X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
 Y = (X[:, 0] > 0.5).astype(np.float32)
+ZERO = np.uint64(0)
 MISSING = (
     r"^device == 'cuda', must be 'auto' or 'cpu': numba-cuda is not installed. "
     r"pip install 'focalboost\[cuda\]'.$"
@@ -181,8 +182,8 @@ def test_the_row_of_a_gpu_thread_compiled_for_the_cpu(n_classes, dtype, hessian,
     table = kernel_table(np.array(loss.gamma), np.ones(n_classes))
     found = np.empty((2, n, n_classes), np.float32)
     for i in range(n):
-        inputs = raw[i], y[i], weight[i], table, *BOUNDS[hessian], np.float32(1)
-        assert compiled(*inputs, found[0, i], found[1, i]) == 0
+        inputs = raw[i], ZERO, y[i], weight[i], table, *BOUNDS[hessian], np.float32(1)
+        assert compiled(*inputs, found[0, i], found[1, i], ZERO) == 0
     for numbers, cpu, size in zip(found, expected, sizes, strict=True):
         assert np.all(np.abs(numbers - cpu) <= 2e-6 * size)
 
@@ -196,7 +197,7 @@ def test_the_row_of_a_gpu_thread_in_place(rng):
         results = []
         for z in (row, row.copy()):
             gradient, hessian = (z if z is not row else np.empty(5, np.float32)), np.empty(5, np.float32)
-            inputs = z, np.float32(i % 5), np.float32(1), table, *BOUNDS["guarded"], np.float32(2)
-            compiled(*inputs, gradient, hessian)
+            inputs = z, ZERO, np.float32(i % 5), np.float32(1), table, *BOUNDS["guarded"], np.float32(2)
+            compiled(*inputs, gradient, hessian, ZERO)
             results.append((gradient, hessian))
         np.testing.assert_array_equal(results[0], results[1])
