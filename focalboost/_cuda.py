@@ -27,7 +27,7 @@ Array = NDArray[Any]
 Result = tuple[Any, Any, int]
 
 THREADS = 256  # of a block
-# One holds 6 blocks of the sigmoid kernel at a time (40 registers a thread) and 4 of the softmax kernel: a
+# One holds 6 blocks of either kernel at a time (40 registers a thread): a
 # multiple, so that the last wave of blocks fills it too, and so large that threads do more than a row or two.
 BLOCKS_A_MULTIPROCESSOR = 24
 WARP = 32

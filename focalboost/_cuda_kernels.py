@@ -138,21 +138,22 @@ def softmax_tiled(
     width = n_classes | Index(1)
     hessians = tile * width
     memory = cuda.shared.array(0, float32)
-    # Where the thread's first number of a tile is, and how far its next one is from it.
-    first_row, first_class = thread // n_classes, thread % n_classes
-    rows_on, classes_on = tile // n_classes, tile % n_classes
+    # Where the thread's first number of a tile is in shared memory, how far its next one is from it, and how
+    # much farther where that is a row on.
+    first_class, classes_on = thread % n_classes, tile % n_classes
+    first_place = thread // n_classes * width + first_class
+    places_on, row_on = tile // n_classes * width + classes_on, width - n_classes
     found = NO_FLAG
     start, stride = Index(cuda.blockIdx.x) * tile, Index(cuda.gridDim.x) * tile
     while start < n_samples:
         stop = min(start + tile, n_samples)
         end = stop * n_classes
-        row, k = first_row, first_class
-        i = start * n_classes + thread
+        place, k, i = first_place, first_class, start * n_classes + thread
         while i < end:
-            memory[row * width + k] = raw[i]
-            i, row, k = i + tile, row + rows_on, k + classes_on
+            memory[place] = raw[i]
+            place, k, i = place + places_on, k + classes_on, i + tile
             if k >= n_classes:
-                row, k = row + Index(1), k - n_classes
+                place, k = place + row_on, k - n_classes
         cuda.syncthreads()
         i = start + thread
         if i < stop:
@@ -164,14 +165,13 @@ def softmax_tiled(
             )  # fmt: skip
             found = np.int32(found | flag)
         cuda.syncthreads()
-        row, k = first_row, first_class
-        i = start * n_classes + thread
+        place, k, i = first_place, first_class, start * n_classes + thread
         while i < end:
-            gradient[i] = memory[row * width + k]
-            hessian[i] = memory[hessians + row * width + k]
-            i, row, k = i + tile, row + rows_on, k + classes_on
+            gradient[i] = memory[place]
+            hessian[i] = memory[hessians + place]
+            place, k, i = place + places_on, k + classes_on, i + tile
             if k >= n_classes:
-                row, k = row + Index(1), k - n_classes
+                place, k = place + row_on, k - n_classes
         cuda.syncthreads()
         start += stride
     if found != NO_FLAG:

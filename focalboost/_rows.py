@@ -29,6 +29,7 @@ Float = np.float32
 HALF = np.float32(0.5)
 # Numba lets a signed index count from the end, and pays four instructions for each access.
 Index = np.uint64
+Class = np.uint32
 
 
 @scalar
@@ -155,10 +156,10 @@ def inverse_total(remainder: Float) -> Float:
 
 
 @scalar
-def target_class(y: Float, n_classes: np.uint64) -> tuple[np.int32, np.int32]:
+def target_class(y: Float, n_classes: np.uint32) -> tuple[np.uint32, np.int32]:
     """The label as a class, 0 if it is none, and its flag."""
     inside = (y >= ZERO) & (y < np.float32(n_classes))
-    k = np.int32(y if inside else ZERO)
+    k = Class(y if inside else ZERO)
     return k, (NO_FLAG if inside & (np.float32(k) == y) else BAD_LABEL)
 
 
@@ -181,34 +182,39 @@ def softmax_row(
     What `_softmax_kernels.softmax_hard` does for a tile of rows, in the order that suits one GPU thread. The
     gradient is written from `first` too, and may be written over the margins.
     """
-    n_classes = Index(table.shape[0])
-    t, flag = target_class(y, n_classes)
+    # Loops of one's own: those of range() carry a second 64-bit counter on the GPU.
+    n_classes, one = Class(table.shape[0]), Class(1)
+    target, flag = target_class(y, n_classes)
+    target = Class(target)
     flags = np.int32(flag | weight_flag(weight))
-    target = Index(t)
-    other = Index(1 if t == 0 else 0)
+    k, other = Class(0), Class(1 if target == 0 else 0)
     largest = z[first + other]
-    for k in range(n_classes):
+    while k < n_classes:
         z_k = z[first + k]
         flags = np.int32(flags | margin_flag(z_k))
         if k != target and z_k > largest:
-            largest, other = z_k, Index(k)
+            largest, other = z_k, k
+        k = Class(k + one)
     z_t = z[first + target]
-    remainder = ZERO
-    for k in range(n_classes):
+    k, remainder = Class(0), ZERO
+    while k < n_classes:
         # Of the target and the largest other the exponentials are not used, or 1.
         distinct = (k != target) & (k != other)
         share = np.float32(share_of(z[first + k] if distinct else largest, largest))
         gradient[first + k] = share
         remainder += share if distinct else ZERO
+        k = Class(k + one)
     q, slope, reweighted, excess = target_terms(
         z_t, largest, remainder, table[target, 0], table[target, 1], table[target, 2], lowest, highest
     )
     factor = table[target, 3] * weight
     inverse = inverse_total(remainder)
-    for k in range(n_classes):
+    k = Class(0)
+    while k < n_classes:
         share = np.float32(gradient[first + k])
         gradient[first + k], hessian[first_hessian + k] = class_derivatives(
             k == target, k == other, share, remainder, inverse, q, slope, reweighted, excess, factor, weight,
             house, floor,
         )  # fmt: skip
+        k = Class(k + one)
     return flags
