@@ -40,10 +40,10 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def make_data(n: int, n_classes: int) -> tuple[Array, Array]:
+def make_data(n: int, n_classes: int, features: int = FEATURES) -> tuple[Array, Array]:
     """Normal features and labels that depend on them: 3 % positives, or five classes of 47 % to 4 %."""
     rng = np.random.default_rng(n_classes)
-    X = rng.standard_normal((n, FEATURES), np.float32)
+    X = rng.standard_normal((n, features), np.float32)
     score = X[:, 0] + X[:, 1] * X[:, 2] + np.sin(2 * X[:, 3]) + rng.logistic(0, 0.5, n).astype(np.float32)
     shares = (0.97,) if n_classes == 2 else (0.47, 0.75, 0.88, 0.96)
     return X, np.digitize(score, np.quantile(score, shares)).astype(np.float32)

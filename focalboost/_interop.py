@@ -97,7 +97,7 @@ def calling_update(library: Library) -> Update | None:
     cls = getattr(sys.modules.get(library), "Booster", None)
     frame = sys._getframe(1)
     # The loss, wrappers of the scikit-learn interface, Booster.boost or update.
-    for _ in range(8):
+    for _ in range(12):
         if cls is None or frame is None:
             return None
         # Only the library's own frames are opened: f_locals of a user's frame would keep his arrays alive.
