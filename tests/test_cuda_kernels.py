@@ -17,14 +17,9 @@ from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
 from focalboost._kernel_inputs import BOUNDS, kernel_table
 
 pytestmark = pytest.mark.gpu
+if _cuda.problem() is not None:
+    pytest.skip(_cuda.problem()[1], allow_module_level=True)
 RTOL = 2e-6
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _device():
-    problem = _cuda.problem()
-    if problem is not None:
-        pytest.skip(problem[1])
 
 
 @pytest.fixture(autouse=True)
