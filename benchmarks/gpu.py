@@ -76,7 +76,7 @@ def gpu_name() -> str:
 def simulate() -> None:
     """The losses see a booster on a GPU, and XGBoost, which is on the CPU, reads host arrays."""
     _interop.cuda_ordinal = lambda booster: 0  # noqa: ARG005  # a name that mypy compares
-    _cuda.THREADS, _cuda.BLOCKS_A_MULTIPROCESSOR = 8, 2
+    _cuda.THREADS, _cuda.BLOCKS_A_MULTIPROCESSOR, _cuda.FEWEST_BLOCKS = 8, 2, 1
 
 
 def handed_over(loss: Any) -> Any:

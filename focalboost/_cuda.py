@@ -27,9 +27,10 @@ Array = NDArray[Any]
 Result = tuple[Any, Any, int]
 
 THREADS = 256  # of a block
-# One holds 6 blocks of either kernel at a time (40 registers a thread): a
-# multiple, so that the last wave of blocks fills it too, and so large that threads do more than a row or two.
+# One holds 6 blocks of either kernel at a time (40 registers a thread): a multiple, so that the last wave of
+# blocks fills it too.
 BLOCKS_A_MULTIPROCESSOR = 24
+FEWEST_BLOCKS = 128  # Numba warns of fewer; those without rows end at once
 WARP = 32
 SHARED_BYTES = 48 * 1024  # of a block, without asking for more
 BYTES_A_MARGIN = 8  # in shared memory: margin, later gradient, and Hessian
@@ -40,7 +41,9 @@ BYTES_A_MARGIN = 8  # in shared memory: margin, later gradient, and Hessian
 def problem() -> tuple[type[Exception], str] | None:
     """Why kernels cannot run here, as an error; None where they can. Compiles and runs one, once."""
     what = "device == 'cuda', must be 'auto' or 'cpu'"
-    if not numba.config.ENABLE_CUDASIM and importlib.util.find_spec("numba_cuda") is None:
+    if numba.config.ENABLE_CUDASIM:
+        return None
+    if importlib.util.find_spec("numba_cuda") is None:
         return ImportError, f"{what}: numba-cuda is not installed. pip install 'focalboost[cuda]'."
     from numba import cuda  # noqa: PLC0415  # an extra, and slow to import
 
@@ -176,12 +179,12 @@ def _empty(shelf: list[_Resident]) -> None:
 
 # ---------------------------------------------------------------------- launches
 def _grid(threads: int, n_threads: int, multiple: int = 1) -> int:
-    """Blocks that keep the device busy, or fewer; all their threads together a multiple of a number."""
+    """Blocks for that many threads, at most what keeps the device busy; all their threads are a multiple."""
     from numba import cuda  # noqa: PLC0415
 
     # The simulator's device has no such number.
     room = BLOCKS_A_MULTIPROCESSOR * getattr(cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
-    blocks = max(1, min(-(-n_threads // threads), room))
+    blocks = max(FEWEST_BLOCKS, min(-(-n_threads // threads), room))
     step = multiple // math.gcd(threads, multiple)
     return -(-blocks // step) * step
 
