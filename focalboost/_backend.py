@@ -134,11 +134,11 @@ def for_call(device: Device, n_jobs: int | None, call: _interop.Call) -> Backend
         # A wrapper of the scikit-learn interface passes arrays on and not the matrix.
         owner = update.matrix if owner is None else owner
     if device == "cuda":
-        _cuda.require()
+        _cuda.require(ordinal or 0)
     elif ordinal is None:
         return on_cpu
     else:
-        problem = _cuda.problem()
+        problem = _cuda.problem(ordinal)
         if problem is not None:
             reason = problem[1].partition(": ")[2]
             _say_once(f"the booster is on a GPU, focal gradients are computed on the CPU: {reason}")

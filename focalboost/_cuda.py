@@ -11,7 +11,7 @@ import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, Literal
 
 import numba
@@ -37,38 +37,38 @@ BYTES_A_MARGIN = 8  # in shared memory: margin, later gradient, and Hessian
 
 
 # ---------------------------------------------------------------------- is there a device
-@lru_cache(maxsize=1)
-def problem() -> tuple[type[Exception], str] | None:
-    """Why kernels cannot run here, as an error; None where they can. Compiles and runs one, once."""
+@cache
+def problem(ordinal: int = 0) -> tuple[type[Exception], str] | None:
+    """Why kernels cannot run on that GPU, as an error; None where they can. Compiles and runs one, once."""
     what = "device == 'cuda', must be 'auto' or 'cpu'"
     if numba.config.ENABLE_CUDASIM:
         return None
     if importlib.util.find_spec("numba_cuda") is None:
         return ImportError, f"{what}: numba-cuda is not installed. pip install 'focalboost[cuda]'."
-    from numba import cuda  # noqa: PLC0415  # an extra, and slow to import
-
-    if not cuda.is_available():
-        return RuntimeError, (
-            f"{what}: no NVIDIA driver or no GPU was found. Install the driver; nvidia-smi should list the "
-            "GPU."
-        )
     ones = np.ones(1, np.float32)
     table = kernel_table(np.ones((1, 2)), np.ones((1, 2)))
     try:
-        Cuda(0).sigmoid(ones, ones, None, tables=table, bounds=BOUNDS["guarded"], smoothing=0.0)
-    # Without a compiler library it is an ImportError, with too old a driver one of the driver or the linker.
+        from numba import cuda  # noqa: PLC0415  # slow to import
+
+        if not cuda.is_available():
+            return RuntimeError, (
+                f"{what}: no NVIDIA driver or no GPU was found. Install the driver; nvidia-smi should list "
+                "the GPU."
+            )
+        Cuda(ordinal).sigmoid(ones, ones, None, tables=table, bounds=BOUNDS["guarded"], smoothing=0.0)
+    # Numba-cuda that does not fit Numba, no compiler library: ImportError. Too old a driver: its own error.
     except Exception as error:  # noqa: BLE001  # each of them means that the CPU is to serve
         text = " ".join(str(error).split())
         return RuntimeError, (
             f"{what}: the CUDA kernels do not compile or run ({type(error).__name__}: {text}). "
-            "pip install 'focalboost[cuda]', and a driver for CUDA 12 or later."
+            "pip install --upgrade 'focalboost[cuda]', and a driver for CUDA 12 or later."
         )
     return None
 
 
-def require() -> None:
+def require(ordinal: int = 0) -> None:
     """Raise where kernels cannot run."""
-    found = problem()
+    found = problem(ordinal)
     if found is not None:
         error, text = found
         raise error(text)
