@@ -1,5 +1,6 @@
-"""Runs tests/test_cuda_kernels.py with Numba's CUDA simulator."""
+"""Runs tests/test_cuda_kernels.py and benchmarks/gpu.py with Numba's CUDA simulator."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("xgboost")
 TESTS = Path(__file__).parent
 
 
@@ -25,3 +27,26 @@ def test_the_kernels_in_the_simulator():
     passed = re.search(r"(\d+) passed", result.stdout)
     if result.returncode != 0 or passed is None or int(passed[1]) < 50:
         pytest.fail(f"{result.stdout}\n{result.stderr}")
+
+
+def test_the_benchmark_in_the_simulator(tmp_path):
+    script, results = TESTS.parent / "benchmarks" / "gpu.py", tmp_path / "gpu.json"
+    command = [
+        sys.executable,
+        str(script),
+        "--simulate",
+        "--depths",
+        "2",
+        "--rounds",
+        "1",
+        "--json",
+        str(results),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+    found = json.loads(results.read_text())
+    assert found["simulated"] is True
+    entries = [found[f"{task}, 40 rows, depth 2"] for task in ("binary", "K = 5")]
+    for entry in entries:
+        assert len(entry["seconds"]["gamma 0, device"]) == 1
+        assert "margins to the host" in entry["parts"]
