@@ -261,7 +261,7 @@ def main() -> None:
     check("gradients, device and CPU", check_gradients(10 if SIMULATE else 1_000_000), TOLERANCE)
     for n_classes in (2, CLASSES):
         task = Task(40 if SIMULATE else 200_000, n_classes)
-        # Where two splits gain the same to the last bit another may be taken, which moves the margins below it;
+        # Where two splits gain the same to the last bit another may be taken, which moves the margins below;
         # among a few dozen rows that is no exception.
         limit = 1.0 if SIMULATE else 0.05
         for title, share in check_models(task, 2 if SIMULATE else 20).items():

@@ -1,4 +1,4 @@
-"""Gradients on a CUDA device: what is uploaded when, the launch, and what comes back.
+"""Gradients on a CUDA device: whether there is one, what is uploaded, the launch, and what comes back.
 
 Margins travel to the device every round, labels, weights and class parameters once for each data set. Numba's
 CUDA is imported by the first call that wants it, not before.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -18,8 +17,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._buffers import all_free
-from focalboost._digest import Digest, digest
+from focalboost._cuda_memory import Resident, shelf_of
 from focalboost._kernel_inputs import BOUNDS, kernel_table
 from focalboost._labels import PackedLabels
 
@@ -74,109 +72,6 @@ def require(ordinal: int = 0) -> None:
         raise error(text)
 
 
-# ---------------------------------------------------------------------- arrays on the device
-class DeviceArray:
-    """float32 numbers in device memory, C order, complete: what XGBoost, CuPy and PyTorch read in place."""
-
-    def __init__(self, array: Any) -> None:
-        self.array = array
-        self.shape = tuple(int(size) for size in array.shape)
-        self.dtype = np.dtype(np.float32)
-
-    @property
-    def __cuda_array_interface__(self) -> dict[str, Any]:
-        # XGBoost writes this as JSON, which takes plain numbers only. stream None says that there is nothing
-        # to wait for: the kernel's stream was synchronised. (0 is a fatal error in XGBoost.)
-        # The simulator's arrays are host arrays and have the interface of those.
-        found = getattr(self.array, "__cuda_array_interface__", None) or self.array.__array_interface__
-        return {
-            "shape": self.shape,
-            "typestr": "<f4",
-            "data": (int(found["data"][0]), False),
-            "strides": None,
-            "version": 3,
-            "stream": None,
-        }
-
-    def copy_to_host(self) -> Array:
-        """The numbers as a NumPy array."""
-        return np.asarray(self.array.copy_to_host())
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        if copy is False:
-            raise ValueError("copy == False, must be None or True: the numbers are in device memory.")
-        return self.copy_to_host().astype(dtype or self.dtype, copy=False)
-
-
-class _Resident:
-    """What stays on the device from round to round: labels, weights, parameters, buffers, a stream."""
-
-    def __init__(self, ordinal: int) -> None:
-        from numba import cuda  # noqa: PLC0415
-
-        self._cuda, self.ordinal, self.stream = cuda, ordinal, cuda.stream()
-        self._arrays: dict[str, Any] = {}
-        self._digests: dict[str, Digest] = {}
-        self._outputs: list[DeviceArray] = []
-        self.flags = cuda.to_device(np.zeros(1, np.int32))
-
-    def upload(self, name: str, host: Array) -> Any:
-        """Copy to the device, into the buffer of that name if it fits."""
-        array = self._arrays.get(name)
-        if array is None or array.shape != host.shape or array.dtype != host.dtype:
-            array = self._arrays[name] = self._cuda.device_array(host.shape, host.dtype)
-        if host.size:
-            array.copy_to_device(host, stream=self.stream)
-        return array
-
-    def keep(self, name: str, host: Array, n_jobs: int | None) -> Any:
-        """Copy to the device only what is not there yet: float32 that a digest tells from the last."""
-        found = digest(host, n_jobs)
-        if self._digests.get(name) != found:
-            self.upload(name, host)
-            self._digests[name] = found
-        return self._arrays[name]
-
-    def outputs(self, shape: tuple[int, ...]) -> list[DeviceArray]:
-        """Gradient and Hessian: those of the last round if nobody holds them any more."""
-        if not self._outputs or self._outputs[0].shape != shape or not all_free(self._outputs):
-            self._outputs = [DeviceArray(self._cuda.device_array(shape, np.float32)) for _ in range(2)]
-        return list(self._outputs)
-
-    def found_flags(self) -> int:
-        """Wait for the kernel, and what it noticed."""
-        flags = self.flags.copy_to_host(stream=self.stream)
-        self.stream.synchronize()
-        return int(flags[0])
-
-
-# A list for each data set: of two threads that train on one, each pops or makes a resident of its own.
-_shelves: weakref.WeakKeyDictionary[Any, list[_Resident]] = weakref.WeakKeyDictionary()
-
-
-def _shelf(owner: Any | None) -> list[_Resident]:
-    if owner is None:
-        return []
-    shelf = _shelves.get(owner)
-    if shelf is None:
-        shelf = _shelves.setdefault(owner, [])
-        weakref.finalize(owner, _empty, shelf).atexit = False
-    return shelf
-
-
-def _empty(shelf: list[_Resident]) -> None:
-    """Give device memory back when the data set dies: Numba would put it off until it needs some itself."""
-    ordinals = {resident.ordinal for resident in shelf}
-    shelf.clear()
-    from numba import cuda  # noqa: PLC0415
-
-    for ordinal in ordinals:
-        with cuda.gpus[ordinal]:
-            pending = getattr(cuda.current_context(), "deallocations", None)
-            if pending is not None:  # the simulator has none
-                pending.clear()
-
-
 # ---------------------------------------------------------------------- launches
 def _grid(threads: int, n_threads: int, multiple: int = 1) -> int:
     """Blocks for that many threads, at most what keeps the device busy; all their threads are a multiple."""
@@ -219,7 +114,7 @@ class Cuda:
         """Gradient, Hessian and flags of (n_samples,) or (n_samples, n_labels) sigmoids."""
         from focalboost import _cuda_kernels  # noqa: PLC0415  # needs the extra
 
-        def launch(resident: _Resident, arrays: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        def launch(resident: Resident, arrays: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
             margins, labels, weights, table = arrays
             flat = [array.reshape(-1) for array in (margins, labels)]
             blocks = _grid(THREADS, flat[0].size, len(tables))
@@ -247,7 +142,7 @@ class Cuda:
         row_bytes = BYTES_A_MARGIN * (n_classes | 1)
         fitting = SHARED_BYTES // row_bytes // WARP * WARP
 
-        def launch(resident: _Resident, arrays: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        def launch(resident: Resident, arrays: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
             margins, labels, weights, parameters = arrays
             inputs = labels, weights, parameters, *bounds, np.float32(factor)
             # Many classes, or float64 margins, which no XGBoost hands over: without shared memory.
@@ -269,7 +164,7 @@ class Cuda:
         raw: Array,
         weight: Array | None,
         table: Array,
-        launch: Callable[[_Resident, tuple[Any, ...], tuple[Any, ...]], None],
+        launch: Callable[[Resident, tuple[Any, ...], tuple[Any, ...]], None],
     ) -> Result:
         from numba import cuda  # noqa: PLC0415
 
@@ -277,10 +172,10 @@ class Cuda:
         weights = np.empty(0, np.float32) if weight is None else _float32(weight)
         constant = {"y": _float32(y), "weight": weights, "table": table}
         with cuda.gpus[self.ordinal]:
-            shelf = _shelf(self.owner)
+            shelf = shelf_of(self.owner)
             resident = shelf.pop() if shelf else None
             if resident is None or resident.ordinal != self.ordinal:
-                resident = _Resident(self.ordinal)
+                resident = Resident(self.ordinal)
             outputs = resident.outputs(raw.shape)
             uploaded = resident.upload("raw", margins)
             kept = [resident.keep(name, host, self.n_jobs) for name, host in constant.items()]

@@ -7,7 +7,14 @@ import numba
 import numpy as np
 import pytest
 
-from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss, _backend, _cuda
+from focalboost import (
+    BinaryFocalLoss,
+    MulticlassFocalLoss,
+    MultilabelFocalLoss,
+    _backend,
+    _cuda,
+    _cuda_memory,
+)
 
 xgb = pytest.importorskip("xgboost")
 from focalboost.xgboost import FocalXGBClassifier  # noqa: E402  # needs xgboost
@@ -108,7 +115,7 @@ def test_auto_hands_device_arrays_to_a_booster_on_a_gpu_only(data):
 
     for device in ("cuda", "cuda:0", "cpu"):
         xgb.train({**BOOSTER, "device": device}, matrix, 1, obj=objective)
-    assert kinds == [_cuda.DeviceArray, _cuda.DeviceArray, np.ndarray]
+    assert kinds == [_cuda_memory.DeviceArray, _cuda_memory.DeviceArray, np.ndarray]
 
 
 def test_auto_says_nothing_where_the_device_serves(data, caplog):
@@ -197,4 +204,4 @@ def test_a_hundred_trainings_in_one_process(data):
         once()
     assert before - free_memory() < 16 * MIB
     gc.collect()
-    assert not _cuda._shelves
+    assert not _cuda_memory.shelves

@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 from instances import ALL, example
 
-from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss, _cuda, _interop
+from focalboost import (
+    BinaryFocalLoss,
+    MulticlassFocalLoss,
+    MultilabelFocalLoss,
+    _cuda,
+    _cuda_memory,
+    _interop,
+)
 from focalboost._kernel_inputs import BOUNDS, kernel_table
 
 pytestmark = pytest.mark.gpu
@@ -158,13 +165,13 @@ class Uploads:
     """Names of the arrays that are copied to the device."""
 
     def __init__(self, monkeypatch):
-        self.names, upload = [], _cuda._Resident.upload
+        self.names, upload = [], _cuda_memory.Resident.upload
 
         def recorded(resident, name, host):
             self.names.append(name)
             return upload(resident, name, host)
 
-        monkeypatch.setattr(_cuda._Resident, "upload", recorded)
+        monkeypatch.setattr(_cuda_memory.Resident, "upload", recorded)
 
     def count(self, name):
         return self.names.count(name)
@@ -182,7 +189,7 @@ def through_the_host(loss, seen=None):
 
     def objective(margins, data):
         pair = loss(margins, data)
-        assert all(isinstance(array, _cuda.DeviceArray) for array in pair)
+        assert all(isinstance(array, _cuda_memory.DeviceArray) for array in pair)
         if seen is not None:
             seen.append([array.__cuda_array_interface__["data"][0] for array in pair])
         return tuple(array.copy_to_host() for array in pair)
@@ -297,13 +304,13 @@ def test_device_arrays_say_where_they_are_in_plain_numbers(booster_on_gpu):
 
 
 def test_what_is_on_the_device_dies_with_the_matrix(booster_on_gpu, monkeypatch):
-    xgb, residents, init = booster_on_gpu, [], _cuda._Resident.__init__
+    xgb, residents, init = booster_on_gpu, [], _cuda_memory.Resident.__init__
 
     def recorded(self, ordinal):
         init(self, ordinal)
         residents.append(weakref.ref(self))
 
-    monkeypatch.setattr(_cuda._Resident, "__init__", recorded)
+    monkeypatch.setattr(_cuda_memory.Resident, "__init__", recorded)
     X, y = table()
     data = xgb.DMatrix(X, y)
     xgb.train({"max_depth": 2}, data, 2, obj=through_the_host(BinaryFocalLoss(2.0)))
@@ -312,7 +319,7 @@ def test_what_is_on_the_device_dies_with_the_matrix(booster_on_gpu, monkeypatch)
     del data
     gc.collect()
     assert residents[0]() is None
-    assert not _cuda._shelves
+    assert not _cuda_memory.shelves
 
 
 def test_bad_margins_in_training_leave_nothing_behind(booster_on_gpu):
@@ -351,7 +358,7 @@ def test_two_losses_take_turns_on_one_matrix(booster_on_gpu):
 def test_of_two_calls_at_once_each_has_its_own_buffers(booster_on_gpu, monkeypatch):
     """Two trainings on one matrix: the second call comes while the kernel of the first runs."""
     data, inner = booster_on_gpu.DMatrix(*table()), []
-    outer, found_flags = _cuda.Cuda(0, 1, data, "C"), _cuda._Resident.found_flags
+    outer, found_flags = _cuda.Cuda(0, 1, data, "C"), _cuda_memory.Resident.found_flags
     arguments = np.float32([0, 1]), np.float32([0.5, 0.5]), None
 
     def call(backend):
@@ -359,16 +366,16 @@ def test_of_two_calls_at_once_each_has_its_own_buffers(booster_on_gpu, monkeypat
         return backend.sigmoid(*arguments, tables=tables, bounds=BOUNDS["guarded"], smoothing=0.0)
 
     def interrupted(resident):
-        monkeypatch.setattr(_cuda._Resident, "found_flags", found_flags)
+        monkeypatch.setattr(_cuda_memory.Resident, "found_flags", found_flags)
         inner.append((resident, call(outer)))
         return found_flags(resident)
 
     call(outer)
-    monkeypatch.setattr(_cuda._Resident, "found_flags", interrupted)
+    monkeypatch.setattr(_cuda_memory.Resident, "found_flags", interrupted)
     again = call(outer)
     np.testing.assert_equal(inner[0][1], again)
     assert again[2] == 0
-    assert len(set(map(id, _cuda._shelf(data)))) == 2
+    assert len(set(map(id, _cuda_memory.shelf_of(data)))) == 2
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
