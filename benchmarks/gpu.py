@@ -96,7 +96,7 @@ class Task:
         self.n, self.n_classes = n, n_classes
         self.name = "binary" if n_classes == 2 else f"K = {n_classes}"
         X, self.y = make_data(n, n_classes, FEATURES)
-        self.X, self.data = X[:100_000], xgb.QuantileDMatrix(X, self.y)
+        self.data = xgb.QuantileDMatrix(X, self.y)
         kind = BinaryFocalLoss if n_classes == 2 else MulticlassFocalLoss
         self.gamma_0, self.gamma_2 = (kind(gamma).for_labels(self.y) for gamma in (0.0, 2.0))
         self._make = xgb.Booster
@@ -174,7 +174,7 @@ def check_models(task: Task, rounds: int) -> dict[str, float]:
         booster = task.booster(4, loss)
         for i in range(rounds):
             booster.update(task.data, i, fobj=objective)
-        margins[name] = np.asarray(booster.inplace_predict(task.X, predict_type="margin"))
+        margins[name] = np.asarray(booster.predict(task.data, output_margin=True))
 
     def share(one: str, other: str) -> float:
         return float(np.mean(np.abs(margins[one] - margins[other]) > MODEL_TOLERANCE))

@@ -23,7 +23,8 @@ from focalboost import (
 )
 from focalboost._kernel_inputs import BOUNDS, kernel_table
 
-pytestmark = pytest.mark.gpu
+# Numba warns of grids that are too small to be fast.
+pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("ignore:Grid size")]
 if _cuda.problem() is not None:
     pytest.skip(_cuda.problem()[1], allow_module_level=True)
 RTOL = 2e-6
