@@ -107,7 +107,7 @@ class BinaryFocalLoss(SigmoidLoss):
             raise ValueError(f"y_true has shape {y.shape}, must be {raw.shape} as raw_prediction.")
         return y, raw, _validation.check_weight_shape(sample_weight, raw.shape[0])
 
-    def for_labels(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def _check_labels(self, y: Any) -> Array:
         labels = _validation.numeric("y", y)
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
@@ -116,18 +116,20 @@ class BinaryFocalLoss(SigmoidLoss):
                 f"y has shape {labels.shape}, must be (n_samples,). For several labels use "
                 "MultilabelFocalLoss."
             )
-        weight = _validation.check_weight_shape(sample_weight, labels.shape[0])
-        alpha, intercept, scale = self._resolve(labels, weight, self._gamma_pairs(1))
+        return labels
+
+    def for_labels(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        alpha, intercept, scale = self._resolve(y, sample_weight, "y")
         return self._resolved(
             alpha=tuple(alpha[0].tolist()) if self.alpha == _validation.BALANCED else self.alpha,
             intercept=float(intercept[0]),
             scale=float(scale[0]),
         )
 
-    def posterior(self, raw_prediction: ArrayLike) -> Array:
+    def _posterior(self, raw_prediction: ArrayLike) -> Array:
         raw = _validation.numeric("raw_prediction", raw_prediction)
         if raw.ndim == 2 and raw.shape[1] == 1:
             raw = raw[:, 0]
         if raw.ndim > 1:
             raise ValueError(f"raw_prediction has shape {raw.shape}, must be (n_samples,).")
-        return self._posterior(raw)
+        return self._closed_form(raw)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -79,6 +80,31 @@ def read_call(first: Any, second: Any, sample_weight: Any) -> Call:
     y_true = _shaped_like(numeric("y_true", first), raw)
     weight = None if sample_weight is None else np.asarray(sample_weight)
     return Call(library, y_true, raw, weight)
+
+
+class _Calls(threading.local):
+    count = 0
+
+
+_calls = _Calls()
+
+
+def count_call() -> None:
+    """Called by every gradient, so that a callback can tell whether its training uses the loss at all."""
+    _calls.count += 1
+
+
+def calls_counted() -> int:
+    """Gradients computed for this thread so far."""
+    return _calls.count
+
+
+def sum_over_workers(values: Array) -> Array:
+    """The sum over the workers of an XGBoost cluster, all of which must call; `values` itself outside one."""
+    collective: Any = sys.modules.get("xgboost.collective")
+    if collective is None or not collective.is_distributed():
+        return values
+    return np.asarray(collective.allreduce(values, collective.Op.SUM))
 
 
 class Update(NamedTuple):

@@ -10,10 +10,11 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from focalboost import _model_text
+from focalboost._dask import is_collection, map_rows
 from focalboost._interop import check_version
 from focalboost._loss import FocalLoss
 from focalboost._record import from_json, to_json
@@ -35,6 +36,46 @@ def intercepts(loss: FocalLoss) -> Array:
         # LightGBM starts a softmax at the log frequencies themselves, not at their differences from the mean.
         margins = margins - logsumexp(margins)
     return margins
+
+
+def start_scores(n_samples: int, margins: Array) -> Array:
+    return np.full((n_samples,) if margins.size == 1 else (n_samples, margins.size), margins)
+
+
+def init_score(loss: FocalLoss, y: ArrayLike) -> Any:
+    """The intercept for every row of y, as LightGBM's estimators take it: `fit(..., init_score=...)`.
+
+    For `lgb.train` there is `start`. Estimators on Dask take a collection, and get no intercept otherwise.
+
+    Parameters
+    ----------
+    loss : BinaryFocalLoss, MulticlassFocalLoss or MultilabelFocalLoss
+        Resolved by `for_labels`.
+    y : array-like or Dask collection of shape (n_samples,)
+        Only its rows are counted.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
+        For a Dask collection, lazily, one with its partitions.
+
+    Raises
+    ------
+    ValueError
+        If the loss is not resolved.
+
+    Examples
+    --------
+    >>> from focalboost import BinaryFocalLoss
+    >>> from focalboost.lightgbm import init_score
+    >>> y = [0, 0, 1]
+    >>> init_score(BinaryFocalLoss(gamma=2.0).for_labels(y), y).round(3)
+    array([-0.259, -0.259, -0.259])
+    """
+    margins = intercepts(loss)
+    if is_collection(y):
+        return map_rows("y", lambda block: start_scores(len(block), margins), y, margins.size)
+    return start_scores(len(np.asarray(y)), margins)
 
 
 @contextmanager
@@ -63,9 +104,7 @@ def start(loss: FocalLoss, *datasets: lightgbm.Dataset) -> Iterator[None]:
     changed: list[lightgbm.Dataset] = []
     try:
         for dataset in datasets:
-            n_samples = _label_count(dataset)
-            shape = (n_samples,) if margins.size == 1 else (n_samples, margins.size)
-            dataset.set_init_score(np.full(shape, margins))
+            dataset.set_init_score(start_scores(_label_count(dataset), margins))
             changed.append(dataset)
         yield
         for dataset in changed:

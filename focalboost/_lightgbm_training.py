@@ -100,10 +100,6 @@ def as_stored(encoded: Array, target: Target) -> Array:
     return pack_labels(encoded) if target.task == "multilabel" else encoded
 
 
-def start_scores(n_samples: int, margins: Array) -> Array:
-    return np.full((n_samples,) if margins.size == 1 else (n_samples, margins.size), margins)
-
-
 def objective(loss: FocalLoss, encoded: Array, target: Target) -> Callable[..., Any]:
     if target.task != "multilabel":
         return loss

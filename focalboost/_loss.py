@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from focalboost import _backend, _interop, _validation
+from focalboost import _backend, _dask, _interop, _validation
 from focalboost._backend import Backend, Device
 from focalboost._labels import PackedLabels
 
@@ -93,11 +94,11 @@ class FocalLoss(ABC):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_labels)
             Labels as the booster gets them: 0 and 1 or shares between (binary, multi-label), 0, 1, ..., K - 1
-            (multi-class).
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights >= 0.
+            (multi-class). A Dask Array, Series or DataFrame is summed where its partitions are, in one pass.
+        sample_weight : array-like or Dask collection of shape (n_samples,), optional
+            Weights >= 0; with the partitions of y.
 
         Returns
         -------
@@ -161,25 +162,29 @@ class FocalLoss(ABC):
         ValueError
             If a shape, label, margin or weight is not valid.
         """
+        _interop.count_call()
         y, raw, weight = self._check_arrays(y_true, raw_prediction, sample_weight)
         return self._derivatives(
             y, raw, weight, factor=1.0, backend=_backend.for_arrays(self.device, self.n_jobs, raw)
         )
 
-    @abstractmethod
     def posterior(self, raw_prediction: ArrayLike) -> Array:
         """True class probabilities: the closed form of `focalboost.calibration`.
 
         Parameters
         ----------
         raw_prediction : array-like of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-            Margins.
+            Margins, also as a Dask collection.
 
         Returns
         -------
         ndarray of the same shape, float64
-            Binary: probability of class 1.
+            Binary: probability of class 1. For a Dask collection, lazily, one of the same kind.
         """
+        if _dask.is_collection(raw_prediction):
+            lazy: Any = _dask.map_rows("raw_prediction", self._posterior, raw_prediction)
+            return lazy  # type: ignore[no-any-return]
+        return self._posterior(raw_prediction)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Any, Any]:
         """Gradient and Hessian in the convention of whichever booster is calling.
@@ -187,6 +192,7 @@ class FocalLoss(ABC):
         XGBoost and LightGBM call `(margins, data set)`, their scikit-learn wrappers
         `(y_true, y_pred[, sample_weight])`. To XGBoost on a GPU the results are arrays in its memory.
         """
+        _interop.count_call()
         call = _interop.read_call(y_true, y_pred, sample_weight)
         _interop.check_parameters(call.package)
         raw = self._complete_shard(call.raw_prediction)
@@ -212,7 +218,7 @@ class FocalLoss(ABC):
         labels = self._labels_of(call, raw)
         labels = labels.unpack() if isinstance(labels, PackedLabels) else labels
         y, raw, weight = self._check_arrays(labels, raw, call.sample_weight)
-        value = self._relative_loss(y, raw, weight)
+        value = self._relative_loss(y, raw, weight, call.package)
         if call.package == "lightgbm":
             return "focal_loss", value, False
         return value if call.dataset is None else ("focal_loss", value)
@@ -249,16 +255,23 @@ class FocalLoss(ABC):
                 "base_score and scale as numbers."
             )
 
-    def _relative_loss(self, y: Array, raw: Array, weight: Array | None) -> float:
-        if raw.shape[0] == 0:
-            # An empty shard: the value at the start, which leaves a mean over workers comparable.
-            return 1.0
-        values = self._loss_values(y, raw)
-        rows = values if values.ndim == 1 else values.mean(axis=1)
-        mean = float(_validation.weighted_mean(rows, weight))
-        return mean / self._start_loss(y, raw, weight)
+    def _relative_loss(self, y: Array, raw: Array, weight: Array | None, package: _interop.Library) -> float:
+        total = float(raw.shape[0] if weight is None else weight.sum(dtype=np.float64))
+        sums = np.zeros(2)
+        if total > 0.0:
+            values = self._loss_values(y, raw)
+            rows = values if values.ndim == 1 else values.mean(axis=1)
+            mean = float(_validation.weighted_mean(rows, weight))
+            sums = total * np.array([mean, self._start_loss(y, raw, weight)])
+        if package == "xgboost":
+            # XGBoost averages the values of its workers, whatever number of rows each has.
+            sums = _interop.sum_over_workers(sums)
+        return float(sums[0] / sums[1]) if sums[1] else 1.0
 
     # ------------------------------------------------------------------ what a loss defines
+    @abstractmethod
+    def _posterior(self, raw_prediction: ArrayLike) -> Array: ...
+
     @abstractmethod
     def _base_score(self) -> Any: ...
 

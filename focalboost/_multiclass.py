@@ -13,6 +13,7 @@ from focalboost._backend import Backend
 from focalboost._kernel_inputs import BOUNDS, kernel_table
 from focalboost._loss import FocalLoss
 from focalboost._softmax_kernels import softmax_mean_hessian
+from focalboost._statistics import Totals, class_totals, totals
 from focalboost.calibration import multiclass_margin, multiclass_posterior
 
 Array = NDArray[Any]
@@ -165,24 +166,26 @@ class MulticlassFocalLoss(FocalLoss):
         values = self._loss_values(np.arange(n_classes), np.tile(start, (n_classes, 1)))
         return float(np.average(values, weights=share))
 
-    def for_labels(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def _totals(self, y: Any, sample_weight: Any) -> Totals:
         labels = _validation.numeric("y", y)
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
-        if labels.ndim != 1 or labels.shape[0] == 0:
-            raise ValueError(f"y has shape {labels.shape}, must be (n_samples,) with at least one row.")
+        if labels.ndim != 1:
+            raise ValueError(f"y has shape {labels.shape}, must be (n_samples,), a class 0, 1, ... per row.")
         weight = _validation.check_weight_shape(sample_weight, labels.shape[0])
-        _validation.check_weight_values(weight)
+        _validation.raise_for_bad_weight(weight)
         _validation.classes(self.n_classes or 2**31).check(labels)
-        n_classes = self.n_classes or max(2, int(labels.max()) + 1)
-        counts = np.bincount(labels.astype(np.intp), weight, minlength=n_classes)
-        if not counts.all():
-            missing = int(np.flatnonzero(counts == 0)[0])
+        return class_totals(labels, weight, self.n_classes or 2)
+
+    def for_labels(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        share = totals(self._totals, y, sample_weight).shares
+        n_classes = len(share)
+        if not share.all():
+            missing = int(np.flatnonzero(share == 0)[0])
             raise ValueError(
                 f"class {missing} of {n_classes} has no rows with weight, must have at least one: the best "
                 "constant of a class that never occurs is infinite. Number the classes that occur from 0."
             )
-        share = counts / counts.sum()
         gamma = self._gammas(n_classes)
         balanced = self.alpha == _validation.BALANCED
         alpha = 1.0 / (n_classes * share) if balanced else self._alphas(n_classes)
@@ -200,7 +203,7 @@ class MulticlassFocalLoss(FocalLoss):
         mean = softmax_mean_hessian(share, margins, gamma, alpha, lowest, highest)
         return float(np.sum(share * (1.0 - share)) / mean)
 
-    def posterior(self, raw_prediction: ArrayLike) -> Array:
+    def _posterior(self, raw_prediction: ArrayLike) -> Array:
         raw = self._check_matrix(raw_prediction)
         n_classes = raw.shape[1]
         return multiclass_posterior(raw, gamma=self._gammas(n_classes), alpha=self._alphas(n_classes))

@@ -115,21 +115,22 @@ class MultilabelFocalLoss(SigmoidLoss):
             raise ValueError(f"y_true has shape {y.shape}, must be {raw.shape} as raw_prediction.")
         return y, raw, _validation.check_weight_shape(sample_weight, raw.shape[0])
 
-    def for_labels(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def _check_labels(self, y: Any) -> Array:
         labels = _validation.numeric("y", y)
         self._check_columns("y", labels)
-        weight = _validation.check_weight_shape(sample_weight, labels.shape[0])
-        gamma = self._gamma_pairs(labels.shape[1])
-        alpha, intercept, scale = self._resolve(labels, weight, gamma)
+        return labels
+
+    def for_labels(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        alpha, intercept, scale = self._resolve(y, sample_weight, "y[:, {}]")
         pairs = tuple(tuple(pair) for pair in alpha.tolist())
         return self._resolved(
             alpha=pairs if self.alpha == _validation.BALANCED else self.alpha,
             intercept=tuple(intercept.tolist()),
             scale=tuple(scale.tolist()),
-            n_labels=labels.shape[1],
+            n_labels=len(scale),
         )
 
-    def posterior(self, raw_prediction: ArrayLike) -> Array:
+    def _posterior(self, raw_prediction: ArrayLike) -> Array:
         raw = _validation.numeric("raw_prediction", raw_prediction)
         self._check_columns("raw_prediction", raw)
-        return self._posterior(raw)
+        return self._closed_form(raw)

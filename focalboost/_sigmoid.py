@@ -16,6 +16,7 @@ from focalboost._kernel_inputs import BOUNDS, kernel_table
 from focalboost._labels import PackedLabels
 from focalboost._loss import FocalLoss
 from focalboost._sigmoid_kernels import sigmoid_mean_hessian
+from focalboost._statistics import Totals, label_totals, totals
 from focalboost.calibration import binary_margin, binary_posterior
 
 Array = NDArray[Any]
@@ -111,21 +112,27 @@ class SigmoidLoss(FocalLoss):
         return float(np.mean((1.0 - rate) * side_0 + rate * side_1))
 
     # ------------------------------------------------------------------ what labels resolve
-    def _resolve(self, y: Array, weight: Array | None, gamma: Array) -> tuple[Array, Array, Array]:
+    @abstractmethod
+    def _check_labels(self, y: Any) -> Array:
+        """Labels of the shape that this loss is resolved from."""
+
+    def _totals(self, y: Any, sample_weight: Any) -> Totals:
+        labels = self._check_labels(y)
+        weight = _validation.check_weight_shape(sample_weight, labels.shape[0])
+        _validation.SHARES.check(labels)
+        _validation.raise_for_bad_weight(weight)
+        return label_totals(labels if labels.ndim == 2 else labels[:, None], weight)
+
+    def _resolve(self, y: Any, sample_weight: Any, column: str) -> tuple[Array, Array, Array]:
         """Class weights (n_labels, 2), intercepts and scales (n_labels,)."""
-        labels = y if y.ndim == 2 else y[:, None]
-        if labels.shape[0] == 0:
-            raise ValueError("y has no rows, must have at least one of each class.")
-        _validation.SHARES.check(y)
-        _validation.check_weight_values(weight)
-        share = _validation.weighted_mean(labels, weight)
+        share = totals(self._totals, y, sample_weight).shares
+        gamma = self._gamma_pairs(len(share))
         rates = share + self.label_smoothing * (0.5 - share)
         for label, rate in enumerate(rates):
             if not 0.0 < rate < 1.0:
-                column = f"y[:, {label}]" if y.ndim == 2 else "y"
                 raise ValueError(
-                    f"{column} == {rate:g} in all rows with weight, must have both classes: the best "
-                    "constant of one class is infinite. Add rows of the other class, or set "
+                    f"{column.format(label)} == {rate:g} in all rows with weight, must have both classes: "
+                    "the best constant of one class is infinite. Add rows of the other class, or set "
                     "label_smoothing > 0."
                 )
         pairs = np.stack([1.0 - share, share], axis=1)
@@ -151,7 +158,7 @@ class SigmoidLoss(FocalLoss):
         mean = sigmoid_mean_hessian(rate, margin, gamma, alpha, lowest, highest)
         return rate * (1.0 - rate) / mean
 
-    def _posterior(self, raw: Array) -> Array:
+    def _closed_form(self, raw: Array) -> Array:
         n_labels = raw.shape[1] if raw.ndim == 2 else 1
         gamma, alpha = self._gamma_pairs(n_labels), self._alpha_pairs(n_labels)
         if raw.ndim != 2:

@@ -12,6 +12,7 @@ from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from focalboost import _validation
+from focalboost._dask import refuse_collection
 
 Array = NDArray[Any]
 Task = Literal["binary", "multiclass", "multilabel"]
@@ -21,6 +22,7 @@ def read_target(name: str, y: Any) -> tuple[Array, bool]:
     """Labels as an array, and whether they are a matrix of several labels a row."""
     if y is None:
         raise ValueError(f"requires y to be passed, but the target {name} is None")  # scikit-learn's words
+    refuse_collection(name, y)
     array = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
     assert_all_finite(array, input_name=name)
     check_classification_targets(array)

@@ -15,11 +15,12 @@ from typing import TypeVar
 
 import joblib
 
+from focalboost._dask import worker_threads
+
 R = TypeVar("R")
 
 # Handing a chunk to another thread costs about 20 microseconds, 10,000 rows of the binary kernel.
 ROWS_WORTH_A_THREAD = 32_768
-ENVIRONMENT = ("FOCALBOOST_NUM_THREADS", "OMP_NUM_THREADS")
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -32,16 +33,21 @@ def _cores() -> int:
 
 
 def thread_count(n_jobs: int | None) -> int:
-    """Threads to use: `n_jobs` (negative counts from the cores), else the environment, else the cores."""
+    """Threads to use: `n_jobs` (negative counts from the cores), else what was given to this process."""
     if n_jobs is not None:
         return n_jobs if n_jobs > 0 else max(1, _cores() + 1 + n_jobs)
-    for name in ENVIRONMENT:
-        value = os.environ.get(name, "")
-        # OMP_NUM_THREADS may be a list, "4,2": one number for each nesting level.
-        first = value.split(",")[0].strip()
-        if first.isdecimal() and int(first) > 0:
-            return int(first)
-    return _cores()
+    return (
+        _from_environment("FOCALBOOST_NUM_THREADS")
+        or worker_threads()
+        or _from_environment("OMP_NUM_THREADS")
+        or _cores()
+    )
+
+
+def _from_environment(name: str) -> int | None:
+    # OMP_NUM_THREADS may be a list, "4,2": one number for each nesting level.
+    first = os.environ.get(name, "").split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) > 0 else None
 
 
 def _shared_pool() -> ThreadPoolExecutor:

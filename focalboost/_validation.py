@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost import _flags
+from focalboost._dask import refuse_collection
 
 Array = NDArray[Any]
 Numbers = float | tuple[float, ...]
@@ -132,6 +133,7 @@ def check_weight_shape(sample_weight: object, n_samples: int) -> Array | None:
     """Row weights of shape (n_samples,), or None; values are checked by the kernels."""
     if sample_weight is None:
         return None
+    refuse_collection("sample_weight", sample_weight)
     weight = np.asarray(sample_weight)
     if weight.dtype.kind not in "fiub":
         raise TypeError(f"sample_weight has dtype {weight.dtype}, must be numbers.")
@@ -144,15 +146,6 @@ def check_weight_shape(sample_weight: object, n_samples: int) -> Array | None:
     return weight
 
 
-def check_weight_values(weight: Array | None) -> None:
-    """What the kernels check on the way, for callers that use no kernel."""
-    if weight is None:
-        return
-    raise_for_bad_weight(weight)
-    if not weight.any():
-        raise ValueError("sample_weight == 0 in all rows, must be > 0 in at least one.")
-
-
 def weighted_mean(values: Array, weight: Array | None) -> Array:
     """Mean over rows in float64: NumPy sums float32 labels with float32 weights in float32."""
     weights = None if weight is None else weight.astype(np.float64)
@@ -161,6 +154,7 @@ def weighted_mean(values: Array, weight: Array | None) -> Array:
 
 def numeric(name: str, value: object) -> Array:
     """An array of real numbers, not copied where it is one already."""
+    refuse_collection(name, value)
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise TypeError(
@@ -178,7 +172,9 @@ def _where(index: tuple[int, ...]) -> str:
     return ", ".join(map(str, index))
 
 
-def raise_for_bad_weight(weight: Array) -> None:
+def raise_for_bad_weight(weight: Array | None) -> None:
+    if weight is None:
+        return
     good = (weight >= 0) & np.isfinite(weight)
     if not good.all():
         index = _first(~good)
@@ -232,5 +228,5 @@ def raise_for_flags(flags: int, y_true: Array, raw: Array, weight: Array | None,
         )
     if flags & _flags.BAD_LABEL:
         labels.check(y_true)
-    if flags & _flags.BAD_WEIGHT and weight is not None:
+    if flags & _flags.BAD_WEIGHT:
         raise_for_bad_weight(weight)

@@ -7,7 +7,7 @@ from typing import Any
 import xgboost
 from xgboost.callback import TrainingCallback
 
-from focalboost._interop import check_version, check_xgboost_parameters
+from focalboost._interop import calls_counted, check_version, check_xgboost_parameters
 from focalboost._loss import FocalLoss
 from focalboost._record import from_json, to_json
 
@@ -22,6 +22,7 @@ class _Start(TrainingCallback):
     def __init__(self, loss: FocalLoss) -> None:
         super().__init__()
         self.loss = loss
+        self._calls: int | None = None  # before the first round
 
     def _parameters(self) -> dict[str, Any]:
         score = self.loss.base_score
@@ -42,7 +43,19 @@ class _Start(TrainingCallback):
                 # A base_score given to a continued model would replace the intercept of its trees.
                 booster.set_param(self._parameters())
             booster.set_attr(**{ATTRIBUTE: to_json(self.loss)})
+        self._calls = calls_counted()
         return model
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """XGBoost on Spark takes `obj` through a door that is not documented, and may be closed."""
+        if self._calls is not None and self._calls == calls_counted():
+            raise RuntimeError(
+                f"obj must be {self.loss!r}: a round was trained without it. Pass obj=loss to train, cv or "
+                "SparkXGBClassifier, objective=loss to XGBClassifier or DaskXGBClassifier. If you did, "
+                f"XGBoost {xgboost.__version__} does not hand it on: use another version."
+            )
+        self._calls = None
+        return False
 
 
 def start_callback(loss: FocalLoss) -> TrainingCallback:

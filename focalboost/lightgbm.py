@@ -29,10 +29,12 @@ from focalboost._lightgbm_native import (
     finalize,
     finalize_with_record,
     find_record,
+    init_score,
     intercepts,
     load_model,
     objective_line,
     start,
+    start_scores,
     stored_loss,
 )
 from focalboost._lightgbm_training import (
@@ -45,12 +47,12 @@ from focalboost._lightgbm_training import (
     objective,
     objective_is_none,
     row_weights,
-    start_scores,
 )
 
 __all__ = [
     "FocalLGBMClassifier",
     "finalize",
+    "init_score",
     "load_model",
     "pack_labels",
     "start",
