@@ -188,7 +188,7 @@ def test_a_loss_travels_light():
 def client():
     from distributed import Client, LocalCluster
 
-    options = {"processes": True, "dashboard_address": None, "host": "127.0.0.1", "silence_logs": 50}
+    options = {"processes": True, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", "silence_logs": 50}
     with LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster, Client(cluster) as client:
         client.wait_for_workers(2, timeout=60)
         yield client
@@ -248,3 +248,207 @@ def test_two_workers_train_the_model_of_one_machine(client, labels, loss, weight
 def test_a_worker_without_rows(client, labels, loss, matrix):
     two, one, _ = train_both(client, getattr(Data, labels), loss, sizes=(N, 0), matrix=matrix)
     np.testing.assert_allclose(margins(two), margins(one), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("labels", ["binary", "multiclass"])
+def test_gamma_zero_is_the_builtin_model_of_two_workers(client, labels):
+    """With continuous features the bins of two workers are not those of one; they are the same for both."""
+    pytest.importorskip("xgboost")
+    from xgboost import dask as dxgb
+
+    X = Data.X + np.random.default_rng(0).normal(size=Data.X.shape).astype(np.float32)
+    y = shards(client, getattr(Data, labels))
+    loss = (BinaryFocalLoss if labels == "binary" else MulticlassFocalLoss)(0.0).for_labels(y)
+    params = {**BOOSTER, "objective": loss.objective}
+    params |= {"num_class": 4} if labels == "multiclass" else {}
+    params["base_score"] = loss.base_score if labels == "binary" else list(loss.base_score)
+    dtrain = dxgb.DaskDMatrix(client, shards(client, X), y)
+    builtin = dxgb.train(client, params, dtrain, 20)["booster"]
+    focal = dxgb.train(client, BOOSTER, dtrain, 20, obj=loss, callbacks=[loss.start()])["booster"]
+    np.testing.assert_allclose(margins(focal), margins(builtin), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("labels", "loss"), [LOSSES[0], *LOSSES[2:]])
+def test_the_classifier_of_xgboost_on_dask(client, labels, loss):
+    pytest.importorskip("xgboost")
+    from xgboost import dask as dxgb
+
+    y = getattr(Data, labels)
+    # The classifier looks at y for its classes, for which Dask has to know the sizes.
+    dX, dy = as_array(Data.X), as_array(y)
+    loss = loss.for_labels(dy)
+    _, one, _ = train_both(client, y, loss)
+    options = {"max_depth": 4, "learning_rate": 0.3, "tree_method": "hist", "n_estimators": 20}
+    model = dxgb.DaskXGBClassifier(objective=loss, callbacks=[loss.start()], **options)
+    model.client = client
+    model.fit(dX, dy)
+    np.testing.assert_allclose(margins(model.get_booster()), margins(one), rtol=0, atol=1e-5)
+    raw = model.predict(dX, output_margin=True) if labels != "multiclass" else None
+    raw = dxgb.predict(client, model.get_booster(), dX, output_margin=True) if raw is None else raw
+    np.testing.assert_allclose(
+        np.asarray(loss.posterior(raw)), loss.posterior(margins(one)), rtol=0, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("frame", [False, True])
+def test_margins_of_dask_become_the_posterior_lazily(client, frame):
+    pytest.importorskip("xgboost")
+    from xgboost import dask as dxgb
+
+    two, _, loss = train_both(client, Data.binary, BinaryFocalLoss(2.0), rounds=5)
+    X = as_frame(Data.X) if frame else as_array(Data.X)
+    two.feature_names = None
+    probability = loss.posterior(dxgb.predict(client, two, X, output_margin=True, validate_features=False))
+    assert isinstance(probability, dd.Series if frame else da.Array)
+    np.testing.assert_array_equal(probability.compute(), loss.posterior(margins(two)))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("labels", "loss"), LOSSES)
+def test_the_metric_is_that_of_all_rows(client, labels, loss, weighted):
+    """XGBoost averages its workers as if they had the same rows: here 100, of one class, and 3,900."""
+    xgb = pytest.importorskip("xgboost")
+    from xgboost import dask as dxgb
+
+    order = np.argsort(getattr(Data, labels), axis=0, kind="stable")
+    order = order if order.ndim == 1 else order[:, 0]
+    X, y, weight = Data.X[order], getattr(Data, labels)[order], Data.weight[order] if weighted else None
+    spread = partial(shards, client, sizes=(100, N - 100))
+    loss = loss.for_labels(y, weight)
+    options = {"num_boost_round": 5, "obj": loss, "custom_metric": loss.metric, "verbose_eval": False}
+    dtrain = dxgb.DaskDMatrix(client, spread(X), spread(y), weight=spread(weight) if weighted else None)
+    found = dxgb.train(
+        client, BOOSTER, dtrain, evals=[(dtrain, "train")], callbacks=[loss.start()], **options
+    )["history"]
+    alone, expected = xgb.QuantileDMatrix(X, y, weight=weight), {}
+    xgb.train(
+        {**BOOSTER, "nthread": 1},
+        alone,
+        evals=[(alone, "train")],
+        evals_result=expected,
+        callbacks=[loss.start()],
+        **options,
+    )
+    np.testing.assert_allclose(found["train"]["focal_loss"], expected["train"]["focal_loss"], atol=2e-6)
+
+
+def test_early_stopping_by_the_focal_loss(client):
+    pytest.importorskip("xgboost")
+    from xgboost import dask as dxgb
+
+    X, y, rows = (shards(client, values) for values in (Data.X, Data.binary, Data.X + 1))
+    loss = BinaryFocalLoss(2.0).for_labels(y)
+    dtrain, other = dxgb.DaskDMatrix(client, X, y), dxgb.DaskDMatrix(client, rows, y)
+    result = dxgb.train(
+        client,
+        {**BOOSTER, "learning_rate": 1.0},
+        dtrain,
+        200,
+        obj=loss,
+        custom_metric=loss.metric,
+        evals=[(other, "other")],
+        early_stopping_rounds=3,
+        callbacks=[loss.start()],
+        verbose_eval=False,
+    )
+    values = result["history"]["other"]["focal_loss"]
+    assert len(values) < 200
+    assert result["booster"].best_iteration == int(np.argmin(values)) == len(values) - 4
+
+
+def test_a_worker_without_the_objective_says_so(client):
+    pytest.importorskip("xgboost")
+    from xgboost import dask as dxgb
+
+    y = shards(client, Data.binary)
+    loss = BinaryFocalLoss(2.0).for_labels(y)
+    dtrain = dxgb.DaskDMatrix(client, shards(client, Data.X), y)
+    with pytest.raises(RuntimeError, match=r"obj must be BinaryFocalLoss.*: a round was trained without it"):
+        dxgb.train(client, BOOSTER, dtrain, 3, callbacks=[loss.start()])
+
+
+def test_threads_are_those_of_the_worker(client, monkeypatch):
+    from distributed import Client, LocalCluster
+
+    from focalboost._threads import thread_count
+
+    assert client.submit(thread_count, None).result(timeout=60) == 1
+    assert client.submit(thread_count, 3).result(timeout=60) == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert thread_count(None) == 7
+    options = {"processes": False, "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, **options) as cluster,
+        Client(cluster, set_as_default=False) as here,
+    ):
+        assert here.submit(thread_count, None, pure=False).result(timeout=60) == 2
+        monkeypatch.setenv("FOCALBOOST_NUM_THREADS", "5")
+        assert here.submit(thread_count, None, pure=False).result(timeout=60) == 5
+
+
+# ---------------------------------------------------------------------- LightGBM
+def train_lightgbm(client, estimator, X, y, loss, **options):
+    lgb = pytest.importorskip("lightgbm")
+    from focalboost.lightgbm import finalize, init_score
+
+    model = getattr(lgb, estimator)(
+        client=client, objective=loss, n_estimators=30, num_leaves=15, verbosity=-1, **options
+    )
+    model.fit(X, y, init_score=init_score(loss, y))
+    return finalize(model.booster_, loss)
+
+
+ESTIMATORS = [
+    ("DaskLGBMClassifier", "binary", BinaryFocalLoss(2.0), {}),
+    ("DaskLGBMRegressor", "binary", BinaryFocalLoss(2.0, "balanced"), {}),
+    ("DaskLGBMClassifier", "multiclass", MulticlassFocalLoss(2.0), {}),
+    (
+        "DaskLGBMRegressor",
+        "multiclass",
+        MulticlassFocalLoss(2.0, "balanced"),
+        {"num_class": 4, "metric": "None"},
+    ),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Parameter n_jobs will be ignored:UserWarning")
+@pytest.mark.parametrize(("estimator", "labels", "loss", "options"), ESTIMATORS)
+def test_lightgbm_on_dask_gives_a_model_that_lives_alone(client, estimator, labels, loss, options):
+    lgb = pytest.importorskip("lightgbm")
+    from focalboost.lightgbm import finalize, start, stored_loss
+
+    y = getattr(Data, labels)
+    dX, dy = shards(client, Data.X), shards(client, y)
+    loss = loss.for_labels(dy)
+    booster = train_lightgbm(client, estimator, dX, dy, loss, **options)
+    assert stored_loss(booster) == loss
+    dataset = lgb.Dataset(Data.X, y)
+    with start(loss, dataset):
+        params = {"objective": loss, "num_leaves": 15, "verbosity": -1, "num_class": 1, **options}
+        params |= {"num_class": 4} if labels == "multiclass" else {}
+        alone = lgb.train(params, dataset, 30)
+    alone = finalize(alone, loss)
+    found, expected = (b.predict(Data.X, raw_score=True) for b in (booster, alone))
+    # Workers share out the features to be binned and sum histograms of their own.
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.98
+    probability = loss.posterior(found)
+    np.testing.assert_allclose(
+        probability.mean(axis=0), loss.posterior(expected).mean(axis=0), rtol=0.03, atol=0.003
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Parameter n_jobs will be ignored:UserWarning")
+def test_lightgbm_numbers_the_classes_of_each_worker_but_not_in_the_regressor(client):
+    """Why README says DaskLGBMRegressor: a worker with rows of class 1 only calls it 0."""
+    order = np.argsort(Data.binary)
+    n_positive = int(Data.binary.sum())
+    spread = partial(shards, client, sizes=(N - n_positive, n_positive))
+    X, y = spread(Data.X[order]), spread(Data.binary[order])
+    loss = BinaryFocalLoss(2.0).for_labels(y)
+    mean = {}
+    for estimator in ("DaskLGBMClassifier", "DaskLGBMRegressor"):
+        booster = train_lightgbm(client, estimator, X, y, loss)
+        probability = loss.posterior(booster.predict(Data.X, raw_score=True))
+        mean[estimator] = probability[Data.binary == 1].mean()
+    assert mean["DaskLGBMRegressor"] > 0.5
+    assert mean["DaskLGBMClassifier"] < 0.2

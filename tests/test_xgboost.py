@@ -228,32 +228,6 @@ def test_other_ways_of_boosting_learn(booster):
     assert average_precision_score(Data.binary, model.predict(data)) > 0.45
 
 
-def test_external_memory_trains_the_model_of_memory(tmp_path):
-    class Batches(xgb.DataIter):
-        def __init__(self):
-            super().__init__(cache_prefix=str(tmp_path / "cache"))
-            self.at = 0
-
-        def next(self, input_data):
-            if self.at == 3:
-                return False
-            part = slice(self.at * N // 3, (self.at + 1) * N // 3)
-            input_data(data=Data.X[part], label=Data.binary[part], weight=Data.weight[part])
-            self.at += 1
-            return True
-
-        def reset(self):
-            self.at = 0
-
-    loss = BinaryFocalLoss(2.0).for_labels(Data.binary, Data.weight)
-    external = xgb.ExtMemQuantileDMatrix(Batches(), max_bin=256)
-    whole = xgb.QuantileDMatrix(Data.X, Data.binary, weight=Data.weight)
-    a, b = train({}, external, 10, loss), train({}, whole, 10, loss)
-    # The sketches of three batches may cut a feature at another place than one pass does.
-    p, q = margins(a, xgb.DMatrix(Data.X)), margins(b, xgb.DMatrix(Data.X))
-    assert np.corrcoef(p, q)[0, 1] > 0.99
-
-
 def test_an_empty_shard_gets_gradients_of_the_right_width():
     empty = xgb.DMatrix(np.empty((0, 2), np.float32), np.empty(0, np.float32))
     nothing = np.empty(0, np.float32)
