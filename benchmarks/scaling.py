@@ -181,7 +181,8 @@ def show_objective(figures: Figures, options: Namespace) -> None:
         beyond = [b - 8 * s for b, s in zip(extra, sizes, strict=True)]
         rows.append([
             str(classes), f"{sizes[-1] / k:.0e}", f"{each[0]:.2f}", f"{each[-1]:.2f}",
-            exponent(sizes, seconds), f"{extra[-1] / sizes[-1]:.2f}", exponent(sizes, extra), f"{max(beyond) / MB:.1f}",
+            exponent(sizes, seconds), f"{extra[-1] / sizes[-1]:.2f}", exponent(sizes, extra),
+            f"{max(beyond) / MB:.1f}",
         ])  # fmt: skip
     sizes, seconds, extra = (list(column) for column in zip(*every, strict=True))
     rows.append(["all", "", "", "", exponent(sizes, seconds), "", exponent(sizes, extra), ""])

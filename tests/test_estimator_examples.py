@@ -48,3 +48,10 @@ def test_serve_without_focalboost(capsys):
     difference = load("serve_without_focalboost").main(n_samples=15_000, n_estimators=10)
     assert difference < 1e-12
     assert "posterior there" in capsys.readouterr().out
+
+
+def test_distributed_dask(capsys):
+    pytest.importorskip("distributed")
+    difference = load("distributed_dask").main(n_samples=20_000, rounds=10)
+    assert difference < 1e-5
+    assert "average precision of two workers" in capsys.readouterr().out
