@@ -282,8 +282,8 @@ class FocalLoss(ABC):
         """Arrays of the shapes that this loss takes, or an error that names the shape and the cure."""
 
     def _complete_shard(self, raw: Array) -> Array:
-        """XGBoost hands an empty shard margins of shape (0,), whatever the number of outputs."""
-        return raw
+        """XGBoost hands an empty shard margins of shape (0,), 3.4 (0, 0), whatever the number of outputs."""
+        return raw if raw.size else raw.reshape(0)
 
     def _labels_of(self, call: _interop.Call, raw: Array) -> Array | PackedLabels:
         return call.y_true

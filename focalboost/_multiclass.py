@@ -91,7 +91,7 @@ class MulticlassFocalLoss(FocalLoss):
         return intercept
 
     def _complete_shard(self, raw: Array) -> Array:
-        if raw.shape != (0,):
+        if raw.size or raw.shape[1:] not in {(), (0,)}:
             return raw
         if self.n_classes is None:
             raise ValueError(

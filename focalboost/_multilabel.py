@@ -94,9 +94,7 @@ class MultilabelFocalLoss(SigmoidLoss):
             )
 
     def _complete_shard(self, raw: Array) -> Array:
-        if raw.shape == (0,):
-            return raw.reshape(0, self.n_labels or 1)
-        return raw
+        return raw if raw.size else raw.reshape(0, self.n_labels or 1)
 
     def _labels_of(self, call: _interop.Call, raw: Array) -> Array | PackedLabels:
         if call.package == "lightgbm" and call.dataset is not None and raw.ndim == 2:

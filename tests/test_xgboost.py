@@ -228,9 +228,10 @@ def test_other_ways_of_boosting_learn(booster):
     assert average_precision_score(Data.binary, model.predict(data)) > 0.45
 
 
-def test_an_empty_shard_gets_gradients_of_the_right_width():
+@pytest.mark.parametrize("shape", [(0,), (0, 0)])  # of XGBoost 3.4
+def test_an_empty_shard_gets_gradients_of_the_right_width(shape):
     empty = xgb.DMatrix(np.empty((0, 2), np.float32), np.empty(0, np.float32))
-    nothing = np.empty(0, np.float32)
+    nothing = np.empty(shape, np.float32)
     many = MulticlassFocalLoss(2.0, n_classes=4)
     assert [a.shape for a in many(nothing, empty)] == [(0, 4)] * 2
     labels = MultilabelFocalLoss((1.0, 2.0, 0.0))
@@ -239,6 +240,37 @@ def test_an_empty_shard_gets_gradients_of_the_right_width():
     assert many.metric(nothing, empty) == ("focal_loss", 1.0)
     with pytest.raises(ValueError, match=r"n_classes == None, must be a number where a shard has no rows"):
         MulticlassFocalLoss(2.0)(nothing, empty)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda data, start: xgb.train(BOOSTER, data, 2, callbacks=[start]),
+        lambda data, start: xgb.cv(BOOSTER, data, 2, nfold=2, callbacks=[start]),
+        lambda data, start: xgb.XGBClassifier(**BOOSTER, callbacks=[start]).fit(Data.X, Data.binary),
+    ],
+)
+def test_a_start_without_the_objective_is_an_error(run):
+    """It would be a model of log loss, with the intercept of focal loss and the loss in its file."""
+    loss = BinaryFocalLoss(2.0).for_labels(Data.binary)
+    with pytest.raises(
+        RuntimeError, match=r"obj must be BinaryFocalLoss\(.*\): a round was trained without it"
+    ):
+        run(xgb.DMatrix(Data.X, Data.binary), loss.start())
+
+
+@pytest.mark.parametrize("through", ["call", "gradient_hessian"])
+def test_an_objective_around_the_loss_may_start_with_it(through):
+    loss = BinaryFocalLoss(2.0).for_labels(Data.binary)
+    data = xgb.DMatrix(Data.X, Data.binary)
+
+    def objective(raw, matrix):
+        if through == "call":
+            return loss(raw, matrix)
+        return loss.gradient_hessian(matrix.get_label(), raw)
+
+    booster = xgb.train(BOOSTER, data, 3, obj=objective, callbacks=[loss.start()])
+    np.testing.assert_array_equal(margins(booster, data), margins(train({}, data, 3, loss), data))
 
 
 def test_objectives_are_deep_copied_without_harm():
