@@ -303,9 +303,11 @@ def test_margins_of_dask_become_the_posterior_lazily(client, frame):
     np.testing.assert_array_equal(probability.compute(), loss.posterior(margins(two)))
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("weighted", "sizes"), [(False, (100, N - 100)), (True, (100, N - 100)), (False, (N, 0))]
+)
 @pytest.mark.parametrize(("labels", "loss"), LOSSES)
-def test_the_metric_is_that_of_all_rows(client, labels, loss, weighted):
+def test_the_metric_is_that_of_all_rows(client, labels, loss, weighted, sizes):
     """XGBoost averages its workers as if they had the same rows: here 100, of one class, and 3,900."""
     xgb = pytest.importorskip("xgboost")
     from xgboost import dask as dxgb
@@ -313,7 +315,7 @@ def test_the_metric_is_that_of_all_rows(client, labels, loss, weighted):
     order = np.argsort(getattr(Data, labels), axis=0, kind="stable")
     order = order if order.ndim == 1 else order[:, 0]
     X, y, weight = Data.X[order], getattr(Data, labels)[order], Data.weight[order] if weighted else None
-    spread = partial(shards, client, sizes=(100, N - 100))
+    spread = partial(shards, client, sizes=sizes)
     loss = loss.for_labels(y, weight)
     options = {"num_boost_round": 5, "obj": loss, "custom_metric": loss.metric, "verbose_eval": False}
     dtrain = dxgb.DaskDMatrix(client, spread(X), spread(y), weight=spread(weight) if weighted else None)
@@ -432,6 +434,10 @@ def test_lightgbm_on_dask_gives_a_model_that_lives_alone(client, estimator, labe
     # Workers share out the features to be binned and sum histograms of their own.
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.98
     probability = loss.posterior(found)
+    # The estimator's own predict knows nothing of the intercept: the finalized booster goes to the parts.
+    shape = {"drop_axis": 1} if found.ndim == 1 else {"chunks": (as_array(Data.X).chunks[0], (4,))}
+    lazy = as_array(Data.X).map_blocks(booster.predict, raw_score=True, dtype=float, meta=found[:0], **shape)
+    np.testing.assert_allclose(loss.posterior(lazy).compute(), probability, rtol=0, atol=1e-12)
     np.testing.assert_allclose(
         probability.mean(axis=0), loss.posterior(expected).mean(axis=0), rtol=0.03, atol=0.003
     )
