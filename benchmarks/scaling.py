@@ -105,8 +105,10 @@ def measure_training(
     rows: int, classes: int, threads: int, rounds: int, booster: str, objective: str
 ) -> dict[str, float]:
     adapter_class: Any = BOOSTERS[booster]
-    small = np.zeros((1000, FEATURES), np.float32), np.arange(1000, dtype=np.float32) % classes
-    adapter_class(*small, threads, classes).booster(make_loss(small[1], classes, threads), {})
+    small = make_data(10_000, classes)
+    loss = make_loss(small[1], classes, threads)
+    first = adapter_class(*small, threads, classes)
+    first.update(first.booster(loss, {}), 0, loss)  # imports and compiles
     imported = memory("VmRSS")
     forget_peak()
     X, y = make_data(rows, classes)

@@ -47,7 +47,7 @@ def worker_threads() -> int | None:
         return None
 
 
-def _has_rows(name: str, value: object) -> bool:
+def _is_array(name: str, value: object) -> bool:
     """Whether it is an Array rather than a frame; an error for bags and the like."""
     for module, kind in _ROWS:
         cls = getattr(sys.modules.get(module), kind, None)
@@ -63,7 +63,7 @@ def _row_partitions(name: str, value: Any) -> list[Any]:
             f"{name} is of type {type(value).__name__}, must be a Dask collection as y: "
             f"dask.array.from_array({name}, chunks=y.chunks)."
         )
-    if _has_rows(name, value) and value.ndim == 2:
+    if _is_array(name, value) and value.ndim == 2:
         value = value.rechunk({1: -1})
     # Optimised later, together: what y and the weights have in common is computed once.
     return list(np.ravel(value.to_delayed(optimize_graph=False)))
@@ -99,7 +99,7 @@ def map_rows(name: str, function: Callable[[Array], Array], value: Any, n_column
 
     `n_columns` is the width of the result, 1 for one number a row; by default it is that of `value`.
     """
-    is_array = _has_rows(name, value)
+    is_array = _is_array(name, value)
     same = n_columns is None
     narrow = value.ndim == 1 if same else n_columns == 1
 

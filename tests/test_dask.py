@@ -279,9 +279,15 @@ def test_the_classifier_of_xgboost_on_dask(client, labels, loss):
     loss = loss.for_labels(dy)
     _, one, _ = train_both(client, y, loss)
     options = {"max_depth": 4, "learning_rate": 0.3, "tree_method": "hist", "n_estimators": 20}
-    model = dxgb.DaskXGBClassifier(objective=loss, callbacks=[loss.start()], **options)
+    model = dxgb.DaskXGBClassifier(
+        objective=loss, callbacks=[loss.start()], eval_metric=loss.metric, **options
+    )
     model.client = client
-    model.fit(dX, dy)
+    model.fit(dX, dy, eval_set=[(dX, dy)], verbose=False)
+    values = model.evals_result()["validation_0"]["metric"]
+    xgb = pytest.importorskip("xgboost")
+    expected = loss.metric(margins(one), xgb.DMatrix(Data.X, y))[1]
+    assert values[-1] == pytest.approx(expected, abs=2e-6)
     np.testing.assert_allclose(margins(model.get_booster()), margins(one), rtol=0, atol=1e-5)
     raw = model.predict(dX, output_margin=True) if labels != "multiclass" else None
     raw = dxgb.predict(client, model.get_booster(), dX, output_margin=True) if raw is None else raw
