@@ -340,6 +340,21 @@ def test_the_metric_is_that_of_all_rows(client, labels, loss, weighted, sizes):
     np.testing.assert_allclose(found["train"]["focal_loss"], expected["train"]["focal_loss"], atol=2e-6)
 
 
+@pytest.mark.parametrize(("labels", "loss"), LOSSES)
+def test_gradients_send_nothing_and_the_metric_two_numbers(labels, loss, monkeypatch):
+    xgb = pytest.importorskip("xgboost")
+    sent = []
+    monkeypatch.setattr(xgb.collective, "is_distributed", lambda: True)
+    monkeypatch.setattr(xgb.collective, "allreduce", lambda data, op: sent.append(data.nbytes) or data)
+    y = getattr(Data, labels)
+    loss, data = loss.for_labels(y), xgb.DMatrix(Data.X, y)
+    raw = np.zeros((N, 4) if labels == "multiclass" else y.shape, np.float32)
+    loss(raw, data)
+    assert sent == []
+    loss.metric(raw, data)
+    assert sent == [16]
+
+
 def test_early_stopping_by_the_focal_loss(client):
     pytest.importorskip("xgboost")
     from xgboost import dask as dxgb
