@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 PACKAGES = (
-    "focalboost", "numpy", "numba", "numba-cuda", "mpmath", "scikit-learn", "optuna", "xgboost", "xgboost-cpu",
-    "lightgbm",
+    "focalboost", "numpy", "numba", "numba-cuda", "mpmath", "scikit-learn", "optuna", "xgboost",
+    "xgboost-cpu", "lightgbm",
 )  # fmt: skip
 
 # Numba's cache notices a change in the file that holds a kernel, not in the files that the kernel calls. So

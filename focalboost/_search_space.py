@@ -157,7 +157,7 @@ def class_weights(
     target = Target.of(labels, multilabel=multilabel)
     power = _validation.number("alpha_power", alpha_power, "finite", low=-np.inf, strict=False)
     weight = check_weight(sample_weight, len(labels))
-    _validation.check_weight_values(weight)
+    _validation.raise_for_bad_weight(weight)
     weights: tuple[float, ...] = power_weights(target.encode("y", labels), weight, power, target)
     return weights
 

@@ -190,7 +190,7 @@ class CrossValidatedObjective:
         target = Target.of(self._y, multilabel=multilabel)
         encoded = target.encode("y", self._y)
         weight = check_weight(sample_weight, len(encoded))
-        _validation.check_weight_values(weight)
+        _validation.raise_for_bad_weight(weight)
         self.scoring = Scoring(scoring, weighted=weight is not None)
         self.splits = fixed_splits(cv, self._X, encoded, weight, groups, target)
         self.n_jobs = _validation.check_n_jobs(n_jobs)
