@@ -1,0 +1,1 @@
+"""One module for each peer; each has `adapter(host)`, which returns an `Adapter` of `adapters.interface`."""
