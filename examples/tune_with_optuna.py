@@ -97,6 +97,8 @@ def experimental() -> Iterator[None]:
     """Optuna calls its heartbeat and its matplotlib plots experimental."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        # Of few trials all may have one depth.
+        warnings.filterwarnings("ignore", "Attempting to set identical low and high", UserWarning)
         yield
 
 
@@ -301,6 +303,9 @@ def report(
     console.print(verdict(trials, values, replicates))
     numbers = (f"{k}={v:.3g}" if isinstance(v, float) else f"{k}={v}" for k, v in trials[1].params.items())
     console.print(f"best trial, {trials[1].number}: {', '.join(numbers)}", soft_wrap=True)
+    if len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))) < 2:
+        console.print("no plots: they take two complete trials")
+        return
     paths = save_plots(study, trials[0], options)
     console.print(f"plots: {', '.join(map(str, paths))}", soft_wrap=True)
 

@@ -106,9 +106,15 @@ def test_a_table_of_ones_own_without_a_time(
     output = ["--output", str(tmp_path)]
     storage = ["--storage", f"sqlite:///{tmp_path}/study.db", "--study-name", "mine"]
     table = ["--data", str(tmp_path / "log.parquet"), "--target", "isFraud"]
-    example.main([*table, *output, *storage, "--trials", "2", "--rounds", "10"])
+    # The baseline alone: nothing to plot.
+    example.main([*table, *output, *storage, "--trials", "1", "--rounds", "10"])
     text = capsys.readouterr().out
     check_report(text)
+    assert "no plots: they take two complete trials" in text
+    example.main([*table, *output, *storage, "--trials", "3", "--rounds", "10"])
+    text = capsys.readouterr().out
+    check_report(text)
+    assert "plots: " in text
     assert re.search(r"^held out +1,000 rows, +50 frauds$", text, re.MULTILINE)
     assert re.search(r"^study mine: ", text, re.MULTILINE)
 
