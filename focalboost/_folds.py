@@ -78,7 +78,7 @@ class FoldSettings(NamedTuple):
 class Folds(ABC):
     """One cross-validation's data; `run` may be called by several threads at once."""
 
-    library: ClassVar[str]
+    booster: ClassVar[str]
     names: ClassVar[dict[str, str]]
     """The library's own names for parameters that have another in scikit-learn's interface."""
     bytes_per_value: ClassVar[float]
@@ -159,7 +159,7 @@ class Folds(ABC):
                 raise ValueError(f"{where} has {name!r}, must leave it out. {_SET_HERE[name]}")
             if name in self.names:
                 raise ValueError(
-                    f"{where} has {name!r}, must have {self.names[name]!r}, as {self.library} calls it in "
+                    f"{where} has {name!r}, must have {self.names[name]!r}, as {self.booster} calls it in "
                     "scikit-learn's interface: two names of one parameter would hide each other."
                 )
         if self._known is None:
@@ -168,7 +168,7 @@ class Folds(ABC):
             if name not in self._known:
                 raise ValueError(
                     f"{where} has {name!r}, must be a parameter of {type(self.new_estimator({})).__name__} "
-                    f"or one of {self.library}'s by its main name: {self.library} would ignore it."
+                    f"or one of {self.booster}'s by its main name: {self.booster} would ignore it."
                 )
 
     def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:

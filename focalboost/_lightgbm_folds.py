@@ -24,7 +24,7 @@ _WRAPPER = ("n_estimators", "importance_type", "class_weight", "n_jobs")
 class LightGBMFolds(Folds):
     """The bins are made from all rows, labels aside: a fold's validation rows help to place their edges."""
 
-    library = "LightGBM"
+    booster = "LightGBM"
     # 27, 44 and 118 bytes a row with 10, 30 and 100 features.
     bytes_per_value = 1.1
     bytes_per_row = 15.0

@@ -208,6 +208,7 @@ class DefaultSpace:
         params: dict[str, Any] = {}
         if "focal_gamma" not in self.fixed:
             params["focal_gamma"] = trial.suggest_float("focal_gamma", *GAMMA)
+        # A fixed alpha leaves no weights to search.
         if not self.fixed & {"focal_alpha", "focal_alpha_power"}:
             params["focal_alpha_power"] = trial.suggest_float("focal_alpha_power", *ALPHA_POWER)
         return params | suggest_booster(trial, self.booster, skip=self.fixed)

@@ -28,7 +28,7 @@ _OF_BINS: dict[str, Any] = {
 class XGBoostFolds(Folds):
     """Histogram training on quantised data."""
 
-    library = "XGBoost"
+    booster = "XGBoost"
     # 46, 101 and 235 bytes a row with 10, 30 and 100 features.
     bytes_per_value = 2.5
     bytes_per_row = 25.0
