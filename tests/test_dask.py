@@ -198,7 +198,8 @@ def shards(client, collection, sizes=(N // 2, N // 2)):
     """Persisted rows, a partition for each worker."""
     from distributed import wait
 
-    workers = sorted(client.scheduler_info()["workers"])
+    # Not scheduler_info(): its cache is emptied of workers by a periodic call between request and answer.
+    workers = sorted(client.nthreads())
     bounds = np.cumsum([0, *sizes])
     parts = [
         client.scatter(collection[start:stop], workers=[worker], hash=False)
