@@ -19,7 +19,7 @@ import numpy as np
 
 PACKAGES = (
     "focalboost", "numpy", "numba", "numba-cuda", "mpmath", "scikit-learn", "optuna", "xgboost",
-    "xgboost-cpu", "lightgbm",
+    "xgboost-cpu", "lightgbm", "catboost",
 )  # fmt: skip
 
 # Numba's cache notices a change in the file that holds a kernel, not in the files that the kernel calls. So
