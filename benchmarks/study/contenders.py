@@ -29,7 +29,6 @@ from focalboost.tuning import class_weights, suggest_booster, suggest_focal
 
 Array = NDArray[Any]
 
-ROUNDS = 150
 # Where a model is looked at: the number of rounds is searched among these, by the mean over the folds.
 STAGES = (5, 10, 15, 20, 30, 40, 50, 70, 90, 110, 130, 150)
 

@@ -80,7 +80,7 @@ def run(job: Job) -> str:
     y = table.y
     rare = np.bincount(y).argmin() if y.ndim == 1 else y.sum(axis=0).argmin()
     positive = y == rare if y.ndim == 1 else y[:, rare] == 1
-    searched = {"trials": job.trials, "rounds": contenders.ROUNDS, "folds": sets.FOLDS, "test": sets.TEST}
+    searched = {"trials": job.trials, "rounds": contenders.STAGES[-1], "folds": sets.FOLDS, "test": sets.TEST}
     record = {
         "set": job.name, "task": table.source.task, "booster": job.booster, "repeat": job.repeat,
         "split": "time" if table.source.ordered else "random", "rows": [len(train), len(test)],
@@ -140,6 +140,8 @@ def jobs(settings: argparse.Namespace) -> Iterator[Job]:
         if name not in there:
             print(f"{name}: left out, {sets.SETS[name].file}.parquet is not in {settings.folder}")
     boosters = [booster for booster in BOOSTERS if importlib.util.find_spec(booster) is not None]
+    for booster in sorted(set(BOOSTERS) - set(boosters)):
+        print(f"{booster}: left out, it is not installed")
     for repeat, name, booster in product(range(max(REPEATS.values())), there, boosters):
         task = sets.SETS[name].task
         if repeat >= min(REPEATS[task], settings.repeats) or not contenders.contenders(booster, task):
