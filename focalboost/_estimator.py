@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 
 from focalboost import _validation
 from focalboost._loss import FocalLoss
-from focalboost._record import add_estimator, read_estimator
+from focalboost._record import add_estimator, plain, read_estimator
 from focalboost._target import Target
 from focalboost.losses import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
 
@@ -68,13 +68,6 @@ def refuse(owner: str, name: str, value: object, cure: str, neutral: Sequence[ob
             f"{name} == {_validation.show(value)}, must be {neutral[0]}: {owner} ignores it with a custom "
             f"objective. {cure}"
         )
-
-
-def plain(value: Any) -> Any:
-    """A parameter as JSON can hold it."""
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def predicted(loss: FocalLoss, target: Target, probability: str, margins: Any) -> Array:

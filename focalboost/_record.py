@@ -1,9 +1,12 @@
-"""A loss as plain JSON, the form in which saved models keep it."""
+"""Plain JSON: a loss as saved models keep it, parameters as models and studies do."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import fields
+from numbers import Real
 from typing import Any
 
 from focalboost import losses
@@ -13,6 +16,23 @@ from focalboost._loss import FocalLoss
 _NOT_KEPT = {"device", "n_jobs"}
 # Classes and parameters of the classifier, where there is one.
 _ESTIMATOR = "estimator"
+
+
+def plain(value: Any) -> Any:
+    """A parameter as JSON and any storage of a study can hold it, and as it reads in the next process."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):  # NumPy's numbers and arrays
+        return plain(value.tolist())
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, Real):
+        number = float(value)
+        # NaN is no JSON to PostgreSQL.
+        return number if math.isfinite(number) else repr(number)
+    return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 def to_json(loss: FocalLoss) -> str:

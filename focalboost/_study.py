@@ -63,22 +63,6 @@ def check_record(study: Any, record: Mapping[str, Any]) -> None:
             )
 
 
-def plain(value: Any) -> Any:
-    """A parameter as any storage can keep it, and as it reads in the next process."""
-    if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        # NaN is no JSON to PostgreSQL.
-        return value if value == value and abs(value) != float("inf") else repr(value)  # noqa: PLR0124  # NaN
-    return f"{type(value).__module__}.{type(value).__qualname__}"
-
-
 def versions(*packages: str) -> dict[str, str]:
     """Installed versions; XGBoost is found under either of its names."""
     found = {}

@@ -27,6 +27,7 @@ from focalboost import _study, _validation
 from focalboost._estimator import FocalEstimator, check_weight
 from focalboost._fold_data import as_table, fingerprint, fixed_splits, take_rows
 from focalboost._folds import Bins, Folds, FoldSettings, Trained, check_device
+from focalboost._record import plain
 from focalboost._scoring import FoldModel, Scoring
 from focalboost._search_space import (
     BOOSTERS,
@@ -344,11 +345,11 @@ class CrossValidatedObjective:
             folds = self._folds
             record = {
                 "booster": self.booster,
-                "classes": _study.plain(folds.target.classes),
+                "classes": plain(folds.target.classes),
                 "data": fingerprint(self._X, folds.encoded, folds.weight),
                 "folds": fingerprint(*(part for split in self.splits for part in split)),
                 "scoring": self.scoring.names,
-                "fixed": _study.plain(folds.fixed),
+                "fixed": plain(folds.fixed),
                 "num_boost_round": folds.settings.num_boost_round,
                 "early_stopping_rounds": folds.settings.early_stopping_rounds,
                 "stop_by": folds.settings.stop_by,

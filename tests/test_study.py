@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import optuna
@@ -16,6 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FixedTrial, TrialState
 
 from focalboost import _study
+from focalboost._record import plain
 from focalboost.tuning import baseline_trial, retry_stale_trials, suggest_focal
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -261,10 +263,10 @@ def test_plain_makes_json_of_anything():
         "d": {"e": None},
         "f": float("nan"),
     }
-    values |= {"g": np.inf, "h": True, "i": object(), "j": np.array(["x"])}
-    plain = _study.plain(values)
-    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
-    assert plain == {
+    values |= {"g": np.inf, "h": True, "i": object(), "j": np.array(["x"]), "k": Fraction(1, 4)}
+    found = plain(values)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found == {
         "a": 0.5,
         "b": [1, [2]],
         "c": [0, 1],
@@ -274,6 +276,7 @@ def test_plain_makes_json_of_anything():
         "h": True,
         "i": "builtins.object",
         "j": ["x"],
+        "k": 0.25,
     }
 
 
