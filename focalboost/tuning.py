@@ -12,36 +12,30 @@ Study, storage, sampler and pruner are Optuna's and the user's. Needs the extra:
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from importlib import import_module
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
 from focalboost import _study, _validation
-from focalboost._estimator import FocalEstimator, check_weight
-from focalboost._fold_data import as_table, fingerprint, fixed_splits, take_rows
-from focalboost._folds import Bins, Folds, FoldSettings, Trained, check_device
-from focalboost._record import plain
-from focalboost._scoring import FoldModel, Scoring
+from focalboost._estimator import check_weight
+from focalboost._fold_data import as_table, fixed_splits
+from focalboost._folds import FoldSettings, check_device
+from focalboost._objective import FoldObjective, folds_of, median_rounds
+from focalboost._scoring import Scoring
 from focalboost._search_space import (
     BOOSTERS,
     DefaultSpace,
     Space,
-    at,
-    baseline_values,
     class_weights,
     suggest_booster,
     suggest_focal,
 )
 from focalboost._study import BASELINE, ROLE, WORKER, baseline_trial, retry_stale_trials
 from focalboost._target import Target, read_target
-from focalboost._threads import thread_count
 
 __all__ = [
     "CrossValidatedObjective",
@@ -52,12 +46,10 @@ __all__ = [
     "suggest_focal",
 ]
 
-Array = NDArray[Any]
-
 _PACKAGES = ("focalboost", "optuna", "scikit-learn", "numpy")
 
 
-class CrossValidatedObjective:
+class CrossValidatedObjective(FoldObjective):
     """What Optuna maximizes: the mean score of focal loss over fixed folds.
 
     One object is called with every trial. The folds are split, and their data binned, once. A trial trains
@@ -206,39 +198,13 @@ class CrossValidatedObjective:
             cache,
         )
         fixed = dict(fixed or {})
-        self._folds = _folds(self.booster)(self._X, encoded, weight, target, fixed, settings)
+        self._folds = folds_of(self.booster)(self._X, encoded, weight, target, fixed, settings)
         self._folds.check_names(fixed, "fixed")
         self.scoring.check_labels(self._folds.resolve(fixed, np.arange(len(encoded)), 1), self._y)
         self._space = DefaultSpace(self.booster, fixed) if space is None else space
-        self._record: dict[str, Any] | None = None
+        self._record = None
         self._start_counting()
         self._folds.state_memory()
-
-    def _start_counting(self) -> None:
-        self._running, self._lock = 0, threading.Lock()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_running", "_lock")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._start_counting()
-
-    # ------------------------------------------------------------------ what a study is created with
-    @property
-    def direction(self) -> Literal["maximize"]:
-        """Of a study with one objective."""
-        if len(self.directions) > 1:
-            raise ValueError(
-                f"scoring has {len(self.directions)} entries, must have 1 for direction: use "
-                "optuna.create_study(directions=objective.directions)."
-            )
-        return self.directions[0]
-
-    @property
-    def directions(self) -> list[Literal["maximize"]]:
-        """One for each entry of `scoring`."""
-        return ["maximize"] * len(self.scoring.scorers)
 
     @property
     def task(self) -> str:
@@ -250,7 +216,6 @@ class CrossValidatedObjective:
         """Estimate of the memory for the binned data of all folds."""
         return self._folds.cache_bytes()
 
-    # ------------------------------------------------------------------ one trial
     def __call__(self, trial: Any) -> float | tuple[float, ...]:
         """The mean score over the folds of one trial's parameters.
 
@@ -273,8 +238,7 @@ class CrossValidatedObjective:
         """
         study = getattr(trial, "study", None)
         if study is not None:
-            _study.check_directions(study, len(self.directions))
-            _study.check_record(study, self._study_record())
+            self._check_study(study)
             trial.set_user_attr(WORKER, _study.this_worker())
         params = self._folds.complete(self._space(trial))
         may_prune = len(self.directions) == 1 and trial.user_attrs.get(ROLE) != BASELINE
@@ -297,162 +261,7 @@ class CrossValidatedObjective:
                     trial.report(means[0], fold)
                 if may_prune and fold + 1 < len(self.splits) and trial.should_prune():
                     raise _study.load_optuna().TrialPruned
-        trial.set_user_attr("num_boost_round", _median(rounds))
+        trial.set_user_attr("num_boost_round", median_rounds(rounds))
         trial.set_user_attr("seconds", round(time.perf_counter() - began, 3))
         trial.set_user_attr("versions", _study.versions(*_PACKAGES, self.booster))
         return means[0] if len(means) == 1 else tuple(means)
-
-    def _fold_scores(self, fold: int, params: Mapping[str, Any], bins: Bins) -> tuple[list[float], Trained]:
-        train, valid = self.splits[fold]
-        weight = None if self._folds.weight is None else self._folds.weight[valid]
-
-        def rows() -> Any:
-            return take_rows(self._X, valid)
-
-        def judge(estimator: FocalEstimator, margins: Array) -> float:
-            return self.scoring.one(0, FoldModel(estimator, margins, rows), self._y[valid], weight, fold)
-
-        n_jobs = self._threads()
-        estimator = self._folds.resolve(params, train, n_jobs)
-        by_score = self._folds.settings.stop_by == "score"
-        trained = self._folds.run(fold, estimator, bins, n_jobs, judge if by_score else None)
-        model = FoldModel(estimator, trained.margins, rows)
-        return self.scoring(model, self._y[valid], weight, fold), trained
-
-    def _named(self, scores: list[list[float]]) -> Any:
-        if len(self.directions) == 1:
-            return [score for (score,) in scores]
-        columns = zip(*scores, strict=True)
-        return {name: list(column) for name, column in zip(self.scoring.names, columns, strict=True)}
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        """The trials that run at this moment."""
-        with self._lock:
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running -= 1
-
-    def _threads(self) -> int:
-        return max(1, thread_count(self.n_jobs) // max(1, self._running))
-
-    def _study_record(self) -> dict[str, Any]:
-        """What makes the values of two trials comparable. Reading 1 GB takes about a second, once."""
-        if self._record is None:
-            folds = self._folds
-            record = {
-                "booster": self.booster,
-                "classes": plain(folds.target.classes),
-                "data": fingerprint(self._X, folds.encoded, folds.weight),
-                "folds": fingerprint(*(part for split in self.splits for part in split)),
-                "scoring": self.scoring.names,
-                "fixed": plain(folds.fixed),
-                "num_boost_round": folds.settings.num_boost_round,
-                "early_stopping_rounds": folds.settings.early_stopping_rounds,
-                "stop_by": folds.settings.stop_by,
-            }
-            self._record = {**record, "name": fingerprint(repr(sorted(record.items())))}
-        return self._record
-
-    # ------------------------------------------------------------------ the study
-    def enqueue_baseline(self, study: Any, params: Mapping[str, Any] | None = None) -> None:
-        """Put plain log loss first in the queue, so that the best trial is never worse on the folds.
-
-        Does nothing where the study has one that finished, runs or waits. The baseline is never pruned. Where
-        several workers share a study, enqueue from one before the others start.
-
-        Parameters
-        ----------
-        study : optuna.Study
-            The study.
-        params : dict, optional
-            Values of the booster's parameters, by their names in the study, in place of the library's
-            defaults: those in use today, say. Parameters of a space of one's own need values here.
-
-        Raises
-        ------
-        ValueError
-            If a value is missing, unknown or outside the space, the point is not plain log loss, or the study
-            belongs to other data.
-        """
-        _study.check_directions(study, len(self.directions))
-        _study.check_record(study, self._study_record())
-        where = "the baseline"
-        found, point = at(self._space, baseline_values(self.booster), params or {}, where, inside=True)
-        complete = self._folds.complete(found)
-        estimator = self._folds.new_estimator(complete)
-        for name, neutral in (("focal_gamma", 0.0), ("focal_alpha", None), ("focal_alpha_power", 0.0)):
-            value = getattr(estimator, name)
-            if value is not None and value != neutral:
-                raise ValueError(
-                    f"{where} has {name} == {value!r}, must have {neutral!r}: it is plain log loss. Leave it "
-                    "out of fixed, or give params the value of the space that means it."
-                )
-        if not _study.has_baseline(study):
-            study.enqueue_trial(point, user_attrs={ROLE: BASELINE})
-
-    def refit(self, trial: Any, *, num_boost_round: int | None = None) -> Any:
-        """A classifier with the parameters of a trial, trained on all rows.
-
-        Parameters
-        ----------
-        trial : optuna.trial.FrozenTrial or dict
-            Such as `study.best_trial`, or `study.best_params`.
-        num_boost_round : int, optional
-            Rounds. Default: the median over the folds, as the trial noted it. For a dict, or a trial that was
-            pruned, the folds are trained again to find it.
-
-        Returns
-        -------
-        FocalXGBClassifier or FocalLGBMClassifier, fitted
-
-        Raises
-        ------
-        ValueError
-            If a parameter of the space has no value, the dict has another, or the trial belongs to another
-            objective.
-        TypeError
-            If it is neither a trial nor a dict.
-        """
-        rounds = _validation.check_count("num_boost_round", num_boost_round, 1)
-        is_trial = hasattr(trial, "params") and hasattr(trial, "user_attrs")
-        if not is_trial and not isinstance(trial, Mapping):
-            raise TypeError(
-                f"trial == {trial!r:.80}, must be a trial or a dict of parameters: study.best_trial, one of "
-                "study.best_trials, or study.best_params."
-            )
-        values, attributes = (trial.params, trial.user_attrs) if is_trial else (trial, {})
-        if attributes.get("objective", self._study_record()["name"]) != self._study_record()["name"]:
-            raise ValueError(
-                f"trial {getattr(trial, 'number', '')} was scored by another objective, must be one of this: "
-                "its rounds were found on other data, folds or settings. Pass trial.params to find them anew."
-            )
-        found, _ = at(self._space, {}, values, "refit", inside=False)
-        params = self._folds.complete(found)
-        rounds = rounds or attributes.get("num_boost_round")
-        if rounds is None:
-            with self._counted():
-                bins = self._folds.bins()
-                folds = [self._fold_scores(k, params, bins)[1] for k in range(len(self.splits))]
-            rounds = _median([trained.rounds for trained in folds])
-        model = self._folds.new_estimator({**params, "n_estimators": rounds, "n_jobs": self.n_jobs})
-        return model.fit(self._X, self._y, sample_weight=self._folds.weight)
-
-
-def _median(rounds: list[int]) -> int:
-    return max(1, round(float(np.median(rounds))))
-
-
-def _folds(booster: str) -> type[Folds]:
-    """The booster is an extra: imported when it is chosen."""
-    import_module(f"focalboost.{booster}")  # which says what to install where the booster is missing
-    if booster == "xgboost":
-        from focalboost._xgboost_folds import XGBoostFolds  # noqa: PLC0415
-
-        return XGBoostFolds
-    from focalboost._lightgbm_folds import LightGBMFolds  # noqa: PLC0415
-
-    return LightGBMFolds

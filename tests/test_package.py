@@ -13,6 +13,7 @@ PACKAGE = Path(focalboost.__file__).parent
 # Left may import right, never the other way.
 FLOORS = [
     ["tuning"],
+    ["_objective"],
     ["_xgboost_folds", "_lightgbm_folds"],
     ["_folds", "_scoring"],
     ["_fold_data", "_search_space", "_study", "metrics"],
