@@ -75,7 +75,13 @@ def make_data(n: int) -> tuple[Array, Array]:
 
 
 # ---------------------------------------------------------------------- the usual loop
-def usual_loop(X: Array, y: Array, splits: list[Split], fold: Callable[..., tuple[Array, int]]) -> Any:
+def usual_loop(
+    X: Array,
+    y: Array,
+    splits: list[Split],
+    fold: Callable[..., tuple[Array, int]],
+    settings: argparse.Namespace,
+) -> Any:
     """An Optuna objective as it is usually written."""
 
     def objective(trial: optuna.Trial) -> float:
@@ -84,8 +90,9 @@ def usual_loop(X: Array, y: Array, splits: list[Split], fold: Callable[..., tupl
         for train, valid in splits:
             margin, best = fold(params, X[train], y[train], X[valid], y[valid])
             scores.append(average_precision_score(y[valid], margin))
-            rounds.append(best)
-        trial.set_user_attr("fold_rounds", rounds)
+            # LightGBM's model has no rounds after the best: they were trained all the same.
+            rounds.append(min(best + settings.patience, settings.rounds))
+        trial.set_user_attr("rounds_trained", sum(rounds))
         return float(np.mean(scores))
 
     return objective
@@ -195,7 +202,7 @@ def make_objective(
 ) -> Any:
     if contender in (TEXTBOOK, REBUILT):
         fold = (textbook if contender == TEXTBOOK else rebuilt)(booster, settings)
-        return usual_loop(X, y, splits, fold)
+        return usual_loop(X, y, splits, fold, settings)
     return CrossValidatedObjective(
         X, y, booster=booster, cv=splits, num_boost_round=settings.rounds,  # type: ignore[arg-type]  # of BOOSTERS
         early_stopping_rounds=settings.patience, n_jobs=settings.threads, cache=contender != UNCACHED,
@@ -244,10 +251,7 @@ def run(folder: Path, booster: str, contender: str, settings: argparse.Namespace
         "best": study.best_value,
         "best_trial": study.best_trial.number,
         "scores": [None if t.state.name != "COMPLETE" else t.value for t in study.trials],
-        "rounds": [
-            sum(min(best + settings.patience, settings.rounds) for best in t.user_attrs["fold_rounds"])
-            for t in study.trials
-        ],
+        "rounds": [t.user_attrs["rounds_trained"] for t in study.trials],
     }
 
 
