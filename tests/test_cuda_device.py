@@ -176,6 +176,16 @@ def free_memory():
         return cuda.current_context().get_memory_info().free
 
 
+def assert_nothing_stays(once):
+    """A leak is there every time; memory that other processes take of the same device is not."""
+    left = []
+    while not left or (len(left) < 3 and left[-1] >= 16 * MIB):
+        before = free_memory()
+        once()
+        left.append(before - free_memory())
+    assert left[-1] < 16 * MIB, left
+
+
 def test_device_memory_is_given_back_with_the_matrix():
     n = 8_000_000  # 32 MiB for each of labels, weights, margins, gradient and Hessian
     X = np.zeros((n, 1), np.float32)
@@ -187,9 +197,7 @@ def test_device_memory_is_given_back_with_the_matrix():
         train("binary", matrix, 2, BinaryFocalLoss(2.0).for_labels(y))
 
     once()
-    before = free_memory()
-    once()
-    assert abs(free_memory() - before) < 16 * MIB
+    assert_nothing_stays(once)
 
 
 def test_a_hundred_trainings_in_one_process(data):
@@ -198,11 +206,12 @@ def test_a_hundred_trainings_in_one_process(data):
     def once():
         train("binary", xgb.DMatrix(data["X"], data["binary"]), 3, loss)
 
+    def hundred():
+        for _ in range(100):
+            once()
+
     for _ in range(5):
         once()
-    before = free_memory()
-    for _ in range(100):
-        once()
-    assert before - free_memory() < 16 * MIB
+    assert_nothing_stays(hundred)
     gc.collect()
     assert not _cuda_memory.shelves

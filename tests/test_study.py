@@ -25,7 +25,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 # A worker as a user writes one: it retries, enqueues and works until so many trials are finished. When it has
 # scored as many folds as it is told it waits to be killed.
 SETUP = """
-import sys, time
+import sys
 import optuna
 from optuna.study import MaxTrialsCallback
 from optuna.trial import TrialState
@@ -45,7 +45,7 @@ def metric(y_true, y_score):
     folds += 1
     if folds == stop_at:
         print("waiting", flush=True)
-        time.sleep(60)
+        sys.stdin.read()
     return average_precision_score(y_true, y_score)
 
 
@@ -68,18 +68,17 @@ print("done", flush=True)
 
 
 def start_worker(url, n_trials, stop_at=0):
-    return subprocess.Popen(
-        [sys.executable, "-c", SETUP, url, str(n_trials), str(stop_at)], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", SETUP, url, str(n_trials), str(stop_at)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def kill_when_waiting(worker):
+def kill_when_waiting(worker, meanwhile=lambda: None):
     try:
         assert worker.stdout.readline() == "waiting\n"
+        meanwhile()
     finally:
         worker.send_signal(signal.SIGKILL)
-        worker.wait(timeout=30)
-        worker.stdout.close()
+        worker.communicate(timeout=120)
 
 
 def load(url):
@@ -134,9 +133,17 @@ def test_workers_share_a_study_and_one_may_die(tmp_path):
     url = str(tmp_path / "study.log")
     first = start_worker(url, 1)
     assert first.communicate(timeout=120)[0] == "done\n"
-    victim = start_worker(url, 12, stop_at=2)
-    others = [start_worker(url, 12) for _ in range(2)]
-    kill_when_waiting(victim)
+    others = []
+
+    def work_beside_it():
+        others.extend(start_worker(url, 12) for _ in range(2))
+        deadline = time.monotonic() + 120
+        while len(finished(load(url))) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    # The others begin when the victim is in its trial: they might be done before it has started.
+    kill_when_waiting(start_worker(url, 12, stop_at=2), work_beside_it)
     for worker in others:
         assert worker.communicate(timeout=120)[0] == "done\n"
     study = load(url)

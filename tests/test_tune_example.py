@@ -200,6 +200,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
         worker.communicate(timeout=WAIT)
 
 
+def stop(pid: int) -> None:
+    """A process has stopped when all its threads have, not when it was told: one may be at the lock."""
+    os.kill(pid, signal.SIGSTOP)
+    if hasattr(os, "waitid"):
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+
 def kill_one_in_a_trial(study: optuna.Study, workers: list[Any], lock: Path | None) -> int:
     """Number of the trial that a killed worker leaves. It is stopped first, so that the trial cannot end."""
     by_pid = {worker.pid: worker for worker in workers}
@@ -209,7 +216,7 @@ def kill_one_in_a_trial(study: optuna.Study, workers: list[Any], lock: Path | No
         for pid in [trial.user_attrs.get("worker", {}).get("pid") for trial in running]:
             if pid not in by_pid:
                 continue
-            os.kill(pid, signal.SIGSTOP)
+            stop(pid)
             held = [
                 trial.number
                 for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
@@ -279,7 +286,8 @@ def test_a_killed_worker_costs_its_own_trial_only(
     stale = [run_fleet(example, start, study, call, 6, lock)]
     # A journal has no heartbeat: a worker that started after the kill has repeated the trial, or none.
     assert study.trials[stale[0]].state in {TrialState.RUNNING, TrialState.FAIL}
-    alone = start(*call, "--trials", "12", "--worker")
+    # More trials than anyone waits for: it is killed in one of the first.
+    alone = start(*call, "--trials", "200", "--worker")
     stale.append(kill_one_in_a_trial(study, [alone], lock))
     assert study.trials[stale[1]].state == TrialState.RUNNING
     resume(example, study, call, capsys)
