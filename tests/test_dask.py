@@ -15,6 +15,7 @@ import dask.bag  # noqa: E402  # after the check
 import pandas as pd  # noqa: E402
 
 N, PARTITIONS = 4_000, 4
+WAIT = 600  # seconds until a worker that hangs fails the test
 BOOSTER = {"max_depth": 4, "learning_rate": 0.3, "tree_method": "hist", "disable_default_eval_metric": True}
 
 
@@ -190,7 +191,7 @@ def client():
 
     options = {"processes": True, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", "silence_logs": 50}
     with LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster, Client(cluster) as client:
-        client.wait_for_workers(2, timeout=60)
+        client.wait_for_workers(2, timeout=WAIT)
         yield client
 
 
@@ -396,8 +397,8 @@ def test_threads_are_those_of_the_worker(client, monkeypatch):
 
     from focalboost._threads import thread_count
 
-    assert client.submit(thread_count, None).result(timeout=60) == 1
-    assert client.submit(thread_count, 3).result(timeout=60) == 3
+    assert client.submit(thread_count, None).result(timeout=WAIT) == 1
+    assert client.submit(thread_count, 3).result(timeout=WAIT) == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert thread_count(None) == 7
     options = {"processes": False, "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
@@ -405,9 +406,9 @@ def test_threads_are_those_of_the_worker(client, monkeypatch):
         LocalCluster(n_workers=1, threads_per_worker=2, **options) as cluster,
         Client(cluster, set_as_default=False) as here,
     ):
-        assert here.submit(thread_count, None, pure=False).result(timeout=60) == 2
+        assert here.submit(thread_count, None, pure=False).result(timeout=WAIT) == 2
         monkeypatch.setenv("FOCALBOOST_NUM_THREADS", "5")
-        assert here.submit(thread_count, None, pure=False).result(timeout=60) == 5
+        assert here.submit(thread_count, None, pure=False).result(timeout=WAIT) == 5
 
 
 # ---------------------------------------------------------------------- LightGBM

@@ -21,6 +21,7 @@ from focalboost._record import plain
 from focalboost.tuning import baseline_trial, retry_stale_trials, suggest_focal
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+WAIT = 600  # seconds until a worker that hangs fails the test; they take five, on a busy machine sixty
 
 # A worker as a user writes one: it retries, enqueues and works until so many trials are finished. When it has
 # scored as many folds as it is told it waits to be killed.
@@ -78,7 +79,7 @@ def kill_when_waiting(worker, meanwhile=lambda: None):
         meanwhile()
     finally:
         worker.send_signal(signal.SIGKILL)
-        worker.communicate(timeout=120)
+        worker.communicate(timeout=WAIT)
 
 
 def load(url):
@@ -104,7 +105,7 @@ def test_after_kill_9_finished_trials_are_there_and_the_stale_one_is_tried_again
     assert len(before.trials[2].user_attrs["fold_scores"]) == 1
     kept, stale = finished(before), before.trials[2].params
     worker = start_worker(url, 5)
-    assert worker.communicate(timeout=120)[0] == "done\n"
+    assert worker.communicate(timeout=WAIT)[0] == "done\n"
     assert worker.returncode == 0
     after = load(url)
     assert states(after) == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
@@ -115,7 +116,7 @@ def test_after_kill_9_finished_trials_are_there_and_the_stale_one_is_tried_again
     assert baseline_trial(after).number == 0
     # A finished study is left as it is.
     worker = start_worker(url, 5)
-    assert worker.communicate(timeout=120)[0] == "done\n"
+    assert worker.communicate(timeout=WAIT)[0] == "done\n"
     assert len(load(url).trials) == 6
 
 
@@ -123,7 +124,7 @@ def test_a_killed_baseline_is_tried_again_as_baseline(tmp_path):
     url = str(tmp_path / "study.log")
     kill_when_waiting(start_worker(url, 2, stop_at=2))
     assert states(load(url)) == ["RUNNING"]
-    assert start_worker(url, 2).communicate(timeout=120)[0] == "done\n"
+    assert start_worker(url, 2).communicate(timeout=WAIT)[0] == "done\n"
     study = load(url)
     assert states(study) == ["FAIL", "COMPLETE", "COMPLETE"]
     assert baseline_trial(study).number == 1
@@ -132,12 +133,12 @@ def test_a_killed_baseline_is_tried_again_as_baseline(tmp_path):
 def test_workers_share_a_study_and_one_may_die(tmp_path):
     url = str(tmp_path / "study.log")
     first = start_worker(url, 1)
-    assert first.communicate(timeout=120)[0] == "done\n"
+    assert first.communicate(timeout=WAIT)[0] == "done\n"
     others = []
 
     def work_beside_it():
         others.extend(start_worker(url, 12) for _ in range(2))
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + WAIT
         while len(finished(load(url))) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -145,7 +146,7 @@ def test_workers_share_a_study_and_one_may_die(tmp_path):
     # The others begin when the victim is in its trial: they might be done before it has started.
     kill_when_waiting(start_worker(url, 12, stop_at=2), work_beside_it)
     for worker in others:
-        assert worker.communicate(timeout=120)[0] == "done\n"
+        assert worker.communicate(timeout=WAIT)[0] == "done\n"
     study = load(url)
     assert len(finished(study)) >= 12
     assert sum(trial.user_attrs.get("role") == "baseline" for trial in study.trials) == 1
