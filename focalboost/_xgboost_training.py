@@ -8,7 +8,7 @@ from typing import Any
 import xgboost
 from numpy.typing import NDArray
 
-from focalboost._estimator import predicted, refuse, takes
+from focalboost._estimator import PARAMETERS, predicted, refuse, split_metrics, takes
 from focalboost._interop import read_call
 from focalboost._loss import FocalLoss
 from focalboost._target import Target
@@ -40,6 +40,19 @@ class Training(xgboost.XGBClassifier):
     def _configure_fit(self, *args: Any, **kwargs: Any) -> Any:
         model, _, *rest = super()._configure_fit(*args, **kwargs)
         return (model, self.custom_metric, *rest)
+
+
+def training_of(params: dict[str, Any], loss: FocalLoss, target: Target) -> Training:
+    """What trains a classifier of these parameters: by the loss, from its start, with all metrics."""
+    builtin, functions = split_metrics(params["eval_metric"])
+    own = {n: v for n, v in params.items() if n not in PARAMETERS and n != "eval_metric"}
+    if not builtin:
+        # Log loss of the focal confidence would be the default.
+        own["disable_default_eval_metric"] = True
+    training = Training(**own, objective=loss, eval_metric=builtin or None)
+    training.callbacks = [*(params["callbacks"] or []), loss.start()]
+    training.custom_metric = all_metrics(loss, target, params["probability"], functions)
+    return training
 
 
 def as_booster(model: Any) -> xgboost.Booster:

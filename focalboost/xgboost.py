@@ -10,14 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._estimator import (
-    PARAMETERS,
-    FocalEstimator,
-    check_weight,
-    pairs,
-    split_metrics,
-    stored_target,
-)
+from focalboost._estimator import PARAMETERS, FocalEstimator, check_weight, pairs, stored_target
 from focalboost._target import Target, read_target
 
 try:
@@ -29,7 +22,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from focalboost._xgboost_native import ATTRIBUTE, start_callback, stored_loss
-from focalboost._xgboost_training import Training, all_metrics, as_booster, check_ignored
+from focalboost._xgboost_training import as_booster, check_ignored, training_of
 
 __all__ = ["FocalXGBClassifier", "start_callback", "stored_loss"]
 
@@ -169,17 +162,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         if xgb_model is not None:
             xgb_model = as_booster(xgb_model)
             target.check_continues(stored_target(xgb_model.attr(ATTRIBUTE)), "xgb_model")
-        builtin, functions = split_metrics(params.pop("eval_metric"))
-        if not builtin:
-            # Log loss of the focal confidence would be the default.
-            params["disable_default_eval_metric"] = True
-        training = Training(
-            **{name: value for name, value in params.items() if name not in PARAMETERS},
-            objective=loss,
-            eval_metric=builtin or None,
-        )
-        training.callbacks = [*(params["callbacks"] or []), loss.start()]
-        training.custom_metric = all_metrics(loss, target, self.probability, functions)
+        training = training_of(params, loss, target)
         if eval_set is not None:
             eval_set = [
                 (X_eval, encoded if y_eval is y else target.encode("y of eval_set", y_eval))
