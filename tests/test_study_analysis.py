@@ -15,7 +15,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 from focalboost.metrics import expected_cost, recall_at_alert_rate
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "study"
-NAMES = ("measures", "ranks", "comparisons", "score", "study_tables", "plot")
+NAMES = ("measures", "resampling", "ranks", "comparisons", "score", "study_tables", "plot")
 # Noise of the log-odds: "focal" ranks best, "defaults" worst, "weighted" is log loss over again.
 NOISE = {"defaults": 3.0, "log loss": 1.0, "focal 0": 1.0, "focal": 0.1}
 ABLATION = (
@@ -121,9 +121,11 @@ def test_resampled_measures_are_those_of_scikit_learn(study, decimals):
     rng = np.random.default_rng(1)
     y, odds = rows(rng, 400)
     p = np.round(expit(odds), decimals)
-    counts = study.measures.resample(y, 20, rng)
-    found = study.measures.resampled("binary", y, p, counts, (y, p))
-    cuts = study.measures.thresholds((y, p))
+    counts = study.resampling.resample(y, 20, rng)
+    learnt = study.measures.learn((y, p))
+    found = study.resampling.resampled("binary", y, p, counts, learnt)
+    cuts = learnt.cuts
+    recalibrated = learnt.platt.predict_proba(study.measures.log_odds(p)[:, None])[:, 1]
     for sample, weight in enumerate(counts):
         w = {"sample_weight": weight}
         expected = {
@@ -131,6 +133,7 @@ def test_resampled_measures_are_those_of_scikit_learn(study, decimals):
             "ROC AUC": roc_auc_score(y, p, **w),
             "recall at 1 % alerts": recall_at_alert_rate(y, p, alert_rate=0.01, **w),
             "log loss": log_loss(y, p, **w),
+            "log loss, Platt": log_loss(y, recalibrated, **w),
             "Brier": brier_score_loss(y, p, **w),
             "cost 10:1": expected_cost(y, p, cost_fn=10, threshold=cuts["cost 10:1"], **w),
             "cost 100:1": expected_cost(y, p, cost_fn=100, threshold=cuts["cost 100:1"], **w),
@@ -149,8 +152,9 @@ def test_resampled_means_over_classes_are_those_of_scikit_learn(study, task):
     y = (z + rng.gumbel(size=z.shape)).argmax(axis=1)
     if task == "multilabel":
         y = (rng.random(z.shape) < p).astype(int)
-    counts = study.measures.resample(study.measures.strata(task, y), 10, rng)
-    found = study.measures.resampled(task, y, p, counts)
+    counts = study.resampling.resample(study.resampling.strata(task, y), 10, rng)
+    learnt = study.measures.learn(None)
+    found = study.resampling.resampled(task, y, p, counts, learnt)
     hot = np.equal.outer(y, np.arange(5)) if task == "multiclass" else y
     for sample, weight in enumerate(counts):
 
@@ -169,15 +173,21 @@ def test_resampled_means_over_classes_are_those_of_scikit_learn(study, task):
                 "balanced accuracy": recall,
             }
         assert {name: values[sample] for name, values in found.items()} == pytest.approx(expected, rel=1e-9)
-    once = study.measures.resampled(task, y, p, np.ones((1, len(y))))
-    assert study.measures.scores(task, y, p) == pytest.approx({k: v[0] for k, v in once.items()}, rel=1e-9)
+    once = study.resampling.resampled(task, y, p, np.ones((1, len(y))), learnt)
+    assert study.measures.scores(task, y, p, learnt) == pytest.approx(
+        {k: v[0] for k, v in once.items()}, rel=1e-9
+    )
 
 
 def test_calibration_slope_tells_too_sure_from_not_sure_enough(study):
     y, odds = rows(np.random.default_rng(3), 40_000)
     slopes = [study.measures.calibration_slope(y, expit(factor * odds)) for factor in (1.0, 0.5, 2.0)]
     assert slopes == pytest.approx([1.0, 2.0, 0.5], rel=0.05)
-    sure, unsure = (study.measures.scores("binary", y, expit(f * odds))["abs. log slope"] for f in (0.5, 2.0))
+    learnt = study.measures.learn(None)
+    sure, unsure = (
+        study.measures.scores("binary", y, expit(factor * odds), learnt)["abs. log slope"]
+        for factor in (0.5, 2.0)
+    )
     assert sure == pytest.approx(unsure, rel=0.1)
 
 
@@ -194,11 +204,11 @@ def test_costs_by_hand(study):
     # Missed at 0.5: not worth a false alarm; half way from 0.8 to 0.4.
     assert study.measures.cheapest_threshold(*oof, 0.5) == pytest.approx(0.6)
     y, p = np.array([0, 1, 1, 0]), np.array([0.16, 0.14, 0.3, 0.001])
-    found = study.measures.scores("binary", y, p, oof)
+    found = study.measures.scores("binary", y, p, study.measures.learn(oof))
     assert found["cost 10:1"] == (1 + 10) / 4
     assert found["cost 100:1"] == (1 + 100) / 4
     assert found["cost 100:1 at 1/101"] == 1 / 4
-    assert "cost 10:1" not in study.measures.scores("binary", y, p)
+    assert "cost 10:1" not in study.measures.scores("binary", y, p, study.measures.learn(None))
 
 
 # ---------------------------------------------------------------------- scores and statistics

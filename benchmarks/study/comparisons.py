@@ -1,6 +1,6 @@
 """Rows of tables that compare contenders: ranks, differences, wins, and where they depend on the set.
 
-Differences of log loss, Brier and costs are in % of the baseline's value of that set, the others as they are.
+Differences of log loss, Brier and costs are ratios, their means geometric, shown in % of the baseline.
 "Both" boosters are XGBoost and LightGBM, CatBoost stands apart: its focal loss is its own.
 """
 
@@ -34,12 +34,18 @@ def p_value(p: float) -> str:
     return "" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def number(value: float, measure: str) -> str:
+    """A difference of `ranks.paired`."""
+    if MEASURES[measure].relative:
+        return f"{100 * np.expm1(value):+.1f}"
+    return f"{value:+.{2 if measure == SLOPE_ERROR else 4}f}"
+
+
 def interval(found: tuple[float, float, float], measure: str) -> str:
     if np.isnan(found[0]):
         return ""
-    unit, digits = ("%", 1) if MEASURES[measure].relative else ("", 2 if measure == SLOPE_ERROR else 4)
-    middle, low, high = (f"{value:+.{digits}f}" for value in found)
-    return f"{middle}{unit} ({low} to {high})"
+    middle, low, high = (number(value, measure) for value in found)
+    return f"{middle}{'%' if MEASURES[measure].relative else ''} ({low} to {high})"
 
 
 def measures_of(frame: pd.DataFrame) -> list[str]:
@@ -82,8 +88,7 @@ def signed_rank_rows(frame: pd.DataFrame, one: str, other: str, booster: str) ->
     for (measure, apart), p, adjusted in zip(found.items(), p_values, ranks.holm(p_values), strict=True):
         better = apart if MEASURES[measure].larger else -apart
         signs = " / ".join(str(int((np.sign(better) == sign).sum())) for sign in (1, 0, -1))
-        unit = "%" if MEASURES[measure].relative else ""
-        median = f"{apart.median():+.{1 if unit else 4}f}{unit}"
+        median = number(apart.median(), measure) + ("%" if MEASURES[measure].relative else "")
         rows.append([measure, str(len(apart)), median, signs, p_value(p), p_value(adjusted)])
     return rows
 

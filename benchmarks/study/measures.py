@@ -1,4 +1,4 @@
-"""What the study judges contenders by, of the test rows and of many resamplings of them at once.
+"""What the study judges contenders by.
 
 binary       average precision, ROC AUC, recall at 1 % alerts, log loss, Brier, calibration slope, costs
 multiclass   average precision and ROC AUC of each class against the others, log loss, Brier, and balanced
@@ -10,14 +10,16 @@ Means over classes or labels leave out those that the test rows have none of, or
 calibration slope     coefficient of logit p in an unpenalized logistic regression of y on it, with intercept
                       (Cox, Biometrika 1958): 1 is right, below 1 too sure, above 1 not sure enough
 abs. log slope        what contenders are ranked by: 2 is as far from right as 1/2
+log loss, Platt       log loss after a logistic regression of y on logit p, fitted to out-of-fold rows of the
+                      training part: contenders choose their rounds by average precision, and this takes
+                      back what that did to the probabilities
 cost 10:1, 100:1      mean cost of a row, an alert that is none costs 1 and a missed positive row 10 or 100,
-                      at the threshold that is cheapest on out-of-fold rows of the training part
+                      at the threshold that is cheapest on out-of-fold rows
 cost 100:1 at 1/101   the same at the best threshold for probabilities that are right (Elkan, IJCAI 2001)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,12 +44,13 @@ class Measure(NamedTuple):
     """How values are compared, and how differences are shown."""
 
     larger: bool
-    # Differences in % of the baseline's value, which differs by orders of magnitude between sets.
+    # Differences as ratios to the baseline's value, which differs by orders of magnitude between sets.
     relative: bool = False
 
 
 AP, AUC, RECALL, LOG_LOSS, BRIER = "average precision", "ROC AUC", "recall at 1 % alerts", "log loss", "Brier"
 SLOPE, SLOPE_ERROR, ACCURACY = "calibration slope", "abs. log slope", "balanced accuracy"
+PLATT = "log loss, Platt"
 COSTS = {"cost 10:1": 10.0, "cost 100:1": 100.0}
 BAYES_COST = "cost 100:1 at 1/101"
 MEASURES = {
@@ -56,6 +59,7 @@ MEASURES = {
     RECALL: Measure(larger=True),
     ACCURACY: Measure(larger=True),
     LOG_LOSS: Measure(larger=False, relative=True),
+    PLATT: Measure(larger=False, relative=True),
     BRIER: Measure(larger=False, relative=True),
     SLOPE_ERROR: Measure(larger=False),
     **{name: Measure(larger=False, relative=True) for name in (*COSTS, BAYES_COST)},
@@ -66,16 +70,31 @@ STEEPEST = 100.0
 ALERT_RATE = 0.01
 
 
-# ---------------------------------------------------------------------- of the test rows
+class Learnt(NamedTuple):
+    """What out-of-fold rows of the training part say: thresholds of costs, and Platt's regression."""
+
+    cuts: dict[str, float]
+    platt: Any
+
+
+def log_odds(p: Array) -> Array:
+    return np.asarray(logit(np.clip(p, EPS, 1 - EPS)))
+
+
+def separated(y: Array, p: Array) -> bool:
+    """One probability tells the classes apart, or all are one: a regression has no likeliest slope."""
+    no, yes = log_odds(p[y == 0]), log_odds(p[y == 1])
+    return bool(yes.min() >= no.max() or yes.max() <= no.min())
+
+
+def regression(y: Array, p: Array) -> Any:
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=1000)
+    return model.fit(log_odds(p)[:, None], y)
+
+
 def calibration_slope(y: Array, p: Array) -> float:
-    """The slope; NaN where there is none: one probability for all rows, or rows that it tells apart."""
-    odds = logit(np.clip(p, EPS, 1 - EPS))
-    no, yes = odds[y == 0], odds[y == 1]
-    # Ranges that touch at most in a point are (quasi-)separated: the likelihood has no maximum.
-    if yes.min() >= no.max() or yes.max() <= no.min():
-        return float("nan")
-    line = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=1000).fit(odds[:, None], y)
-    return float(line.coef_[0, 0])
+    """NaN where there is none."""
+    return float("nan") if separated(y, p) else float(regression(y, p).coef_[0, 0])
 
 
 def cheapest_threshold(y: Array, p: Array, cost_fn: float) -> float:
@@ -88,10 +107,12 @@ def cheapest_threshold(y: Array, p: Array, cost_fn: float) -> float:
     return float(scores[place] + scores[place + 1]) / 2
 
 
-def thresholds(oof: tuple[Array, Array] | None) -> dict[str, float]:
-    """By measure of cost; of a contender without out-of-fold rows only the one that needs none."""
-    found = {} if oof is None else {name: cheapest_threshold(*oof, cost) for name, cost in COSTS.items()}
-    return {**found, BAYES_COST: 1 / 101}
+def learn(oof: tuple[Array, Array] | None) -> Learnt:
+    """From labels and probabilities; of a contender without them only the threshold that needs none."""
+    if oof is None:
+        return Learnt({BAYES_COST: 1 / 101}, None)
+    cuts = {name: cheapest_threshold(*oof, cost) for name, cost in COSTS.items()}
+    return Learnt({**cuts, BAYES_COST: 1 / 101}, None if separated(*oof) else regression(*oof))
 
 
 def judged(y: Array) -> Array:
@@ -107,8 +128,8 @@ def macro(metric: Any, y: Array, p: Array) -> float:
     return float(np.mean([metric(y[:, k], p[:, k]) for k in judged(y)]))
 
 
-def scores(task: str, y: Array, p: Array, oof: tuple[Array, Array] | None = None) -> dict[str, float]:
-    """All measures of one contender; `oof` are labels and probabilities of out-of-fold rows."""
+def scores(task: str, y: Array, p: Array, learnt: Learnt) -> dict[str, float]:
+    """All measures of one contender."""
     if task == "binary":
         slope = calibration_slope(y, p)
         found = {
@@ -120,7 +141,9 @@ def scores(task: str, y: Array, p: Array, oof: tuple[Array, Array] | None = None
             SLOPE: slope,
             SLOPE_ERROR: abs(float(np.log(np.clip(slope, 1 / STEEPEST, STEEPEST)))),
         }
-        for name, cut in thresholds(oof).items():
+        if learnt.platt is not None:
+            found[PLATT] = log_loss(y, learnt.platt.predict_proba(log_odds(p)[:, None])[:, 1])
+        for name, cut in learnt.cuts.items():
             found[name] = expected_cost(y, p, cost_fn=COSTS.get(name, 100.0), threshold=cut)
         return {name: float(value) for name, value in found.items()}
     if task == "multiclass":
@@ -134,97 +157,3 @@ def scores(task: str, y: Array, p: Array, oof: tuple[Array, Array] | None = None
         }
     metrics = {AP: average_precision_score, AUC: roc_auc_score, LOG_LOSS: log_loss, BRIER: brier_score_loss}
     return {name: macro(metric, y, p) for name, metric in metrics.items()}
-
-
-# ---------------------------------------------------------------------- of resampled rows
-def strata(task: str, y: Array) -> Array:
-    """What is resampled apart: a class; with several labels the rarest one that a row has."""
-    if task != "multilabel":
-        return y
-    by_rarity = y[:, np.argsort(y.sum(axis=0), kind="stable")]
-    return np.asarray(np.where(y.any(axis=1), by_rarity.argmax(axis=1), y.shape[1]))
-
-
-def resample(labels: Array, samples: int, rng: np.random.Generator) -> Array:
-    """How often each row is drawn, (samples, n_rows), as many rows of each stratum as there are."""
-    counts = np.zeros((samples, labels.size))
-    for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label)
-        drawn = rng.integers(rows.size, size=(samples, rows.size)) + rows.size * np.arange(samples)[:, None]
-        counts[:, rows] = np.bincount(drawn.ravel(), minlength=samples * rows.size).reshape(samples, -1)
-    return counts
-
-
-def curves(positive: Array, score: Array, counts: Array) -> tuple[Array, Array]:
-    """Positive rows and rows found down to each distinct score, from the highest: two (samples, n_scores)."""
-    order = np.argsort(-score, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(score[order])), score.size - 1)
-    weights = counts[:, order]
-    alerts = np.cumsum(weights, axis=1)[:, ends]
-    weights[:, ~positive[order].astype(bool)] = 0.0
-    return np.cumsum(weights, axis=1)[:, ends], alerts
-
-
-def average_precisions(found: Array, alerts: Array) -> Array:
-    precision = np.divide(found, alerts, out=np.zeros_like(found), where=alerts > 0)
-    return np.asarray((np.diff(found, prepend=0.0, axis=1) * precision).sum(axis=1) / found[:, -1])
-
-
-def roc_aucs(found: Array, alerts: Array) -> Array:
-    false = alerts - found
-    # Trapezoids: rows with one score count half.
-    height = found - np.diff(found, prepend=0.0, axis=1) / 2
-    area = (np.diff(false, prepend=0.0, axis=1) * height).sum(axis=1)
-    return np.asarray(area / (found[:, -1] * false[:, -1]))
-
-
-def recalls(found: Array, alerts: Array, rate: float = ALERT_RATE) -> Array:
-    wanted = rate * alerts[:, -1]
-    place = (alerts >= wanted[:, None]).argmax(axis=1)[:, None]
-
-    def at(values: Array, step: int) -> Array:
-        padded = np.concatenate([np.zeros((len(values), 1)), values], axis=1)
-        return np.take_along_axis(padded, place + step, axis=1)[:, 0]
-
-    share = (wanted - at(alerts, 0)) / (at(alerts, 1) - at(alerts, 0))
-    return np.asarray((at(found, 0) + share * (at(found, 1) - at(found, 0))) / found[:, -1])
-
-
-def row_values(task: str, y: Array, p: Array, cuts: Mapping[str, float]) -> dict[str, Array]:
-    """The measures that are means over rows, of each row."""
-    if task == "multiclass":
-        hot = one_hot(y, p.shape[1])
-        n_of_class = hot.sum(axis=0)
-        # Resamplings keep the rows of each class, so that the mean recall is a mean over rows too.
-        weight = y.size / (np.count_nonzero(n_of_class) * n_of_class[y])
-        return {
-            LOG_LOSS: -np.log(np.clip(p[hot], EPS, 1.0)),
-            BRIER: ((p - hot) ** 2).sum(axis=1),
-            ACCURACY: weight * (p.argmax(axis=1) == y),
-        }
-    loss = -np.log(np.clip(np.where(y == 1, p, 1 - p), EPS, 1.0))
-    found = {LOG_LOSS: loss, BRIER: (y - p) ** 2}
-    if task == "multilabel":
-        return {name: value[:, judged(y)].mean(axis=1) for name, value in found.items()}
-    for name, cut in cuts.items():
-        missed = COSTS.get(name, 100.0)
-        found[name] = np.where(y == 1, np.where(p > cut, 0.0, missed), np.where(p > cut, 1.0, 0.0))
-    return found
-
-
-def resampled(
-    task: str, y: Array, p: Array, counts: Array, oof: tuple[Array, Array] | None = None
-) -> dict[str, Array]:
-    """`scores` of each resampling but for the calibration slope, each (samples,)."""
-    cuts = thresholds(oof) if task == "binary" else {}
-    found = {name: counts @ value / len(y) for name, value in row_values(task, y, p, cuts).items()}
-    if task == "binary":
-        curve = curves(y, p, counts)
-        return {**found, AP: average_precisions(*curve), AUC: roc_aucs(*curve), RECALL: recalls(*curve)}
-    hot = one_hot(y, p.shape[1]) if task == "multiclass" else y
-    parts = [curves(hot[:, k], p[:, k], counts) for k in judged(hot)]
-    # A label that comes only with rarer ones may be missing in a sample: then the mean is over the others.
-    with np.errstate(invalid="ignore"):
-        for name, metric in ((AP, average_precisions), (AUC, roc_aucs)):
-            found[name] = np.nanmean([metric(*part) for part in parts], axis=0)
-    return found

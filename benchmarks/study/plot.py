@@ -24,6 +24,7 @@ IMAGES = HERE.parents[1] / "docs" / "images"
 TASKS = {"binary": "binary", "multiclass": "multi-class", "multilabel": "multi-label"}
 COLORS = {"xgboost": "#0072B2", "lightgbm": "#E69F00"}
 LABELS = {"xgboost": "XGBoost", "lightgbm": "LightGBM"}
+TICKS = (-100, -30, -10, 0, 10, 30, 100, 1000)
 MARKERS = dict(zip(CONTENDERS, "vosD*", strict=True))
 SHADES = dict(zip(CONTENDERS, ("0.65", "black", "#009E73", "#0072B2", "#D55E00"), strict=True))
 
@@ -54,6 +55,10 @@ def draw_measure(axes: Any, results: Results, sets: pd.DataFrame, measure: str, 
             middle, sets.index + offset, xerr=bars, fmt="o", color=color, label=LABELS[booster],
             markersize=3.5, linewidth=1.1,
         )  # fmt: skip
+    if percent:
+        axes.set_xscale("symlog", linthresh=10)
+        axes.set_xticks(TICKS, [f"{tick:+d}" if tick else "0" for tick in TICKS])
+        axes.set_xticks((), minor=True)
     axes.axvline(0, color="0.6", linewidth=1, zorder=0)
     for place, (task, following) in enumerate(pairwise(sets["task"])):
         border = task != following
@@ -72,6 +77,7 @@ def draw_sets(results: Results, path: Path) -> None:
     left.set_yticks(sets.index, names, fontsize=8.5)
     left.set_xlabel("average precision, difference")
     right.set_xlabel("log loss, difference in %")
+    left.set_ylabel("set and its imbalance ratio")
     left.set_title("right of 0: focal loss is better", loc="left", fontsize=10)
     right.set_title("left of 0: focal loss is better", loc="left", fontsize=10)
     for task, title in TASKS.items():

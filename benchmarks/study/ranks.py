@@ -72,14 +72,16 @@ def values(frame: pd.DataFrame, contender: str, measure: str) -> Series:
 
 
 def paired(frame: pd.DataFrame, contender: str, baseline: str, measure: str) -> Series:
-    """contender - baseline in each repeat, of some measures in % of the baseline's mean of the set."""
+    """contender - baseline in each repeat, the difference of logarithms where the measure is `relative`.
+
+    Means are then geometric: of percentages they would favour the baseline, and be those of a few sets with
+    hardly any loss (Fleming and Wallace, "How not to lie with statistics", CACM 29, 1986).
+    """
     one, other = values(frame, contender, measure), values(frame, baseline, measure)
-    apart = (one - other).dropna()
     if not MEASURES[measure].relative:
-        return apart
-    mean = other.groupby(level=["set", "booster"]).mean()
-    # A cost of 0 has no percentage; such a set is left out.
-    return (100 * apart / mean.where(mean > 0)).dropna()
+        return (one - other).dropna()
+    # A cost of 0, or nothing lost in float64, has no ratio: such a repeat is left out.
+    return (np.log(one[one > 0]) - np.log(other[other > 0])).dropna()
 
 
 def of_booster(apart: Series, booster: str) -> Series:

@@ -1,4 +1,4 @@
-"""Scores the predictions that `run.py` and `ablation.py` left: `score.py RESULTS`.
+"""Scores the predictions that `run_study.py` left: `score.py RESULTS`.
 
 RESULTS/main and RESULTS/ablation hold SET-BOOSTER-REPEAT.npz, with the probabilities of the test rows, and
 the .json beside it. Written, in `results/` beside this script or in `--out`:
@@ -10,9 +10,9 @@ study.json                       settings, and the environment of one job
 
 Intervals are 95 %, of 200 bootstrap samples: rows for testing are drawn within each repeat and class, the
 same for both contenders, and repeats are drawn anew too, because rows of random splits come back in other
-repeats and are not as many rows as they seem. Where the split is in time the rows for testing are the same in
-all repeats, and so are those drawn. `main` contenders are compared with log loss, and focal loss with its
-gamma fixed at 0; variants of the ablation with "base", those of gamma 0 with "gamma 0".
+repeats and are not as many rows as they seem. `main` contenders are compared with log loss, and focal loss
+with "focal 0", that is with gamma 0, too; variants of the ablation with "base", those of gamma 0 with
+"gamma 0".
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from measures import Array, judged, one_hot, resample, resampled, scores, strata
+from measures import Array, judged, learn, one_hot, scores
+from resampling import resample, resampled, strata
 from threadpoolctl import threadpool_limits
 
 HERE = Path(__file__).resolve().parent
@@ -59,12 +60,13 @@ def read_jobs(folder: Path) -> list[Job]:
             print(f"left out: {path.name}, which has no {predictions.name} beside it")
             continue
         job = json.loads(path.read_text(encoding="utf-8"))
-        if jobs and job["settings"] != jobs[0]["settings"]:
-            raise SystemExit(
-                f"settings == {job['settings']} in {path.name}, must be those of {jobs[0]['path'].name}: "
-                f"{jobs[0]['settings']}. Keep each study in a folder of its own."
-            )
         jobs.append({**job, "path": predictions})
+        other = next(one for one in jobs if one["task"] == job["task"])
+        if job["settings"] != other["settings"]:
+            raise SystemExit(
+                f"settings == {job['settings']} in {path.name}, must be those of {other['path'].name}: "
+                f"{other['settings']}. Keep each study in a folder of its own."
+            )
     return sorted(jobs, key=lambda job: (job["set"], job["booster"], job["repeat"]))
 
 
@@ -98,18 +100,18 @@ def score_job(study: str, job: Job) -> tuple[list[list[Any]], dict[tuple[str, st
     if not judged(one_hot(y, int(y.max()) + 1) if columns is None else columns).size:
         print(f"left out: {job['path'].name}, whose test rows are all of one class")
         return [], {}
-    points = {name: scores(task, y, p, oof.get(name)) for name, p in found.items()}
+    learnt = {name: learn(oof.get(name)) for name in found}
+    points = {name: scores(task, y, p, learnt[name]) for name, p in found.items()}
     label = [task, job["set"], job["booster"], job["repeat"]]
     rows = [[*label, name, measure, value] for name in points for measure, value in points[name].items()]
     # Not Python's hash, which differs from process to process.
-    repeat = 0 if job["split"] == "time" else job["repeat"]
-    rng = np.random.default_rng([zlib.crc32(job["set"].encode()), repeat])
+    rng = np.random.default_rng([zlib.crc32(job["set"].encode()), job["repeat"]])
     groups = strata(task, y)
     drawn: dict[tuple[str, str], list[Array]] = {}
     for _ in range(SAMPLES // BLOCK):
         counts = resample(groups, BLOCK, rng)
         for name, p in found.items():
-            for measure, values in resampled(task, y, p, counts, oof.get(name)).items():
+            for measure, values in resampled(task, y, p, counts, learnt[name]).items():
                 drawn.setdefault((name, measure), []).append(values)
     samples = {
         (name, measure): np.concatenate([[points[name][measure]], *blocks])
@@ -180,7 +182,7 @@ def main() -> None:
     if not any(jobs.values()):
         options.error(
             f"results == {str(arguments.results)!r}, must hold main/SET-BOOSTER-REPEAT.json and .npz, or "
-            "ablation/; it does not. Run run.py first."
+            "ablation/; it does not. Run run_study.py first."
         )
     arguments.out.mkdir(parents=True, exist_ok=True)
     groups = [
@@ -196,7 +198,9 @@ def main() -> None:
     write(apart, arguments.out / "differences.parquet")
     described = [row for study in STUDIES for job in jobs[study] for row in describe(study, job)]
     write(pd.DataFrame(described), arguments.out / "jobs.parquet")
-    settings = {study: jobs[study][0]["settings"] for study in STUDIES if jobs[study]}
+    settings: dict[str, Any] = {}
+    for study, of in jobs.items():
+        settings |= {study: {job["task"]: job["settings"] for job in of}} if of else {}
     one = next(job for study in STUDIES for job in jobs[study])
     text = json.dumps({"settings": settings, "samples": SAMPLES, "environment": one["environment"]}, indent=1)
     (arguments.out / "study.json").write_text(text + "\n", encoding="utf-8")

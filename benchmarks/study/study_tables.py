@@ -1,9 +1,9 @@
 """Tables of the study, in Markdown, from what score.py wrote: `study_tables.py [FOLDER] [--readme]`.
 
-FOLDER is `results/` beside this script unless given. `--readme` prints the short tables only. Differences of
-log loss, Brier and costs are in % of the baseline's value of that set, the others as they are; intervals are
-those of `ranks.py`; wins, ties and losses (w / t / l) count the sets whose interval over test rows says
-better, holds 0, or says worse, and of both boosters each.
+FOLDER is `results/` beside this script unless given. `--readme` prints the short tables only. Differences
+of log loss, Brier and costs are in % of the baseline, their means geometric; intervals are those of
+`ranks.py`; wins, ties and losses (w / t / l) count the sets whose interval over test rows says better,
+holds 0, or says worse, and of both boosters each.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from comparisons import (
     slope_rows,
     win_rows,
 )
-from measures import AP, LOG_LOSS, MEASURES, SLOPE_ERROR
+from measures import AP, LOG_LOSS, MEASURES, PLATT, SLOPE_ERROR
 from ranks import Results
 
 HERE = Path(__file__).resolve().parent
@@ -45,11 +45,11 @@ sys.path.insert(0, str(HERE.parent))
 from harness import parser, print_table  # noqa: E402  # benchmarks/ is no package
 
 TASKS = ("binary", "multiclass", "multilabel")
-SHORT = (AP, LOG_LOSS, SLOPE_ERROR, "cost 100:1")
+SHORT = (AP, LOG_LOSS, PLATT, SLOPE_ERROR, "cost 100:1")
 # The ablation's variants in the order of its parts; others come after these.
 VARIANTS = (
-    "base", "exact", "reweighted", "zero", "log-odds", "no scale", "raw", "stop by score", "gamma 0",
-    "gamma 0 zero", "gamma 0 stop by score",
+    "base", "exact", "reweighted", "zero", "log-odds", "exact log-odds", "no scale", "stop by score", "raw",
+    "gamma 0", "gamma 0 zero", "gamma 0 stop by score",
 )  # fmt: skip
 
 
