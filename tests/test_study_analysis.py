@@ -33,7 +33,11 @@ def study(tmp_path_factory):
         patch.syspath_prepend(FOLDER)
         # Else harness.py points child processes of later tests to a cache of its own.
         patch.setenv("NUMBA_CACHE_DIR", str(tmp_path_factory.mktemp("numba")))
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in NAMES})
+        modules = {name: importlib.import_module(name) for name in NAMES}
+        # Half a minute with as many bootstrap samples as the study has.
+        patch.setattr(modules["score"], "SAMPLES", 50)
+        patch.setattr(modules["ranks"], "SAMPLES", 300)
+        yield SimpleNamespace(**modules)
         for name in (*NAMES, "harness"):
             sys.modules.pop(name, None)
 

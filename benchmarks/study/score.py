@@ -33,7 +33,8 @@ from threadpoolctl import threadpool_limits
 
 HERE = Path(__file__).resolve().parent
 STUDIES = ("main", "ablation")
-SAMPLES, BLOCK = 200, 10  # BLOCK samples at a time: what 3,000 rows need stays in the cache
+SAMPLES = 200
+CELLS = 30_000  # rows times samples at a time: what they need stays in the cache
 VALUES = ["task", "set", "booster", "repeat", "contender", "measure", "value"]
 DIFFERENCES = [
     "study", "set", "booster", "contender", "baseline", "measure", "difference", "low", "high"
@@ -108,8 +109,9 @@ def score_job(study: str, job: Job) -> tuple[list[list[Any]], dict[tuple[str, st
     rng = np.random.default_rng([zlib.crc32(job["set"].encode()), job["repeat"]])
     groups = strata(task, y)
     drawn: dict[tuple[str, str], list[Array]] = {}
-    for _ in range(SAMPLES // BLOCK):
-        counts = resample(groups, BLOCK, rng)
+    block = max(1, CELLS // len(y))
+    for start in range(0, SAMPLES, block):
+        counts = resample(groups, min(block, SAMPLES - start), rng)
         for name, p in found.items():
             for measure, values in resampled(task, y, p, counts, learnt[name]).items():
                 drawn.setdefault((name, measure), []).append(values)
