@@ -3,7 +3,7 @@
     python benchmarks/study/run_study.py FOLDER RESULTS             search and predict; hours on 2 cores
     python benchmarks/study/run_study.py FOLDER RESULTS --ablation  then: focalboost's defaults, one by one
     python benchmarks/study/score.py RESULTS                        measures, into benchmarks/study/results/
-    python benchmarks/study/tables.py                               tables
+    python benchmarks/study/study_tables.py                         tables
     python benchmarks/study/plot.py                                 pictures
 
 FOLDER has the sets of `sets.py` (those that are missing are left out, and named). A job is one set, booster
