@@ -24,7 +24,7 @@ IMAGES = HERE.parents[1] / "docs" / "images"
 TASKS = {"binary": "binary", "multiclass": "multi-class", "multilabel": "multi-label"}
 COLORS = {"xgboost": "#0072B2", "lightgbm": "#E69F00"}
 LABELS = {"xgboost": "XGBoost", "lightgbm": "LightGBM"}
-TICKS = (-100, -30, -10, 0, 10, 30, 100, 1000)
+TICKS = (-100, -10, 0, 10, 100, 1000)
 MARKERS = dict(zip(CONTENDERS, "vosD*", strict=True))
 SHADES = dict(zip(CONTENDERS, ("0.65", "black", "#009E73", "#0072B2", "#D55E00"), strict=True))
 
