@@ -11,7 +11,7 @@ and repeat: all contenders (`contenders.py`) search with the same number of tria
 same training rows (`search.py`), nothing of the test rows is seen before the end. One job writes
 RESULTS/main/SET-BOOSTER-REPEAT.npz with the predictions and .json with what was chosen; what is there is not
 run again, so a killed study goes on with the same command. Jobs go repeat by repeat: stopped early, the study
-is smaller, not lopsided. `--sets` and `--repeats` make it smaller from the start.
+is smaller, not lopsided. `--sets` and `--repeats` change its size.
 
 CatBoost is not among the project's dependencies; without it, its jobs are left out.
 """
@@ -45,7 +45,7 @@ from search import search  # noqa: E402
 
 BOOSTERS = ("xgboost", "lightgbm", "catboost")
 TRIALS = {"binary": 16, "multiclass": 10, "multilabel": 10}
-REPEATS = {"binary": 3, "multiclass": 2, "multilabel": 2}
+REPEATS = 2
 
 
 class Job(NamedTuple):
@@ -142,9 +142,9 @@ def jobs(settings: argparse.Namespace) -> Iterator[Job]:
     boosters = [booster for booster in BOOSTERS if importlib.util.find_spec(booster) is not None]
     for booster in sorted(set(BOOSTERS) - set(boosters)):
         print(f"{booster}: left out, it is not installed")
-    for repeat, name, booster in product(range(max(REPEATS.values())), there, boosters):
+    for repeat, name, booster in product(range(settings.repeats), there, boosters):
         task = sets.SETS[name].task
-        if repeat >= min(REPEATS[task], settings.repeats) or not contenders.contenders(booster, task):
+        if not contenders.contenders(booster, task):
             continue
         job = Job(
             settings.folder, settings.results, name, booster, repeat, settings.trials or TRIALS[task],
@@ -167,7 +167,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("results", type=Path)
     parser.add_argument("--ablation", action="store_true")
     parser.add_argument("--sets", nargs="+", choices=list(sets.SETS), default=list(sets.SETS), metavar="SET")
-    parser.add_argument("--repeats", type=int, default=max(REPEATS.values()))
+    parser.add_argument("--repeats", type=int, choices=range(1, len(sets.ORIGINS) + 1), default=REPEATS)
     parser.add_argument("--trials", type=int, help=f"of each search; {TRIALS}")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     return parser.parse_args()
