@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import xgboost
@@ -14,6 +15,15 @@ from focalboost._record import from_json, to_json
 check_version("xgboost", xgboost.__version__)
 
 ATTRIBUTE = "focalboost"
+
+
+def _linear_parameters(booster: xgboost.Booster) -> dict[str, Any]:
+    """Parameters of a linear booster's updater, which XGBoost 3 resets whenever any parameter is set."""
+    found = json.loads(booster.save_config())["learner"]["gradient_booster"]
+    if found["name"] != "gblinear":
+        return {}
+    updater = found["updater"]
+    return {**updater["linear_train_param"], **updater.get("coordinate_param", {})}
 
 
 class _Start(TrainingCallback):
@@ -41,7 +51,7 @@ class _Start(TrainingCallback):
             if booster.num_boosted_rounds() == 0:
                 check_xgboost_parameters(booster, getattr(self.loss, "n_classes", None))
                 # A base_score given to a continued model would replace the intercept of its trees.
-                booster.set_param(self._parameters())
+                booster.set_param(_linear_parameters(booster) | self._parameters())
             booster.set_attr(**{ATTRIBUTE: to_json(self.loss)})
         self._calls = calls_counted()
         return model

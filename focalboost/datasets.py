@@ -1,4 +1,4 @@
-"""Imbalanced data: simulated transactions, a real card-fraud set, and tables of your own.
+"""Imbalanced data: simulated transactions, two real sets, and tables of your own.
 
 Each loader returns a `sklearn.utils.Bunch` with the same core: `data` (float32, C order, what a
 booster is given), `feature_names`, `target` (int8; 1 is the rare class) and `step` (time, for a
@@ -16,6 +16,7 @@ from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 
 from focalboost import _validation
+from focalboost._breast_cancer import load_modified_breast_cancer
 from focalboost._tables import load_table, pandas_for
 from focalboost._transaction_features import transaction_features
 from focalboost._transactions import Difficulty, simulate
@@ -23,7 +24,13 @@ from focalboost._transactions import Difficulty, simulate
 if TYPE_CHECKING:
     import os
 
-__all__ = ["fetch_creditcard", "load_table", "make_transactions", "transaction_features"]
+__all__ = [
+    "fetch_creditcard",
+    "load_modified_breast_cancer",
+    "load_table",
+    "make_transactions",
+    "transaction_features",
+]
 
 
 def make_transactions(

@@ -11,11 +11,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import average_precision_score
 from sklearn.utils import Bunch
 
 from focalboost import datasets
-from focalboost.datasets import fetch_creditcard, load_table, make_transactions, transaction_features
+from focalboost.datasets import (
+    fetch_creditcard,
+    load_modified_breast_cancer,
+    load_table,
+    make_transactions,
+    transaction_features,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -393,6 +400,37 @@ def test_creditcard_is_converted(monkeypatch: pytest.MonkeyPatch, with_time: boo
         assert cards.step.tolist() == [0, 0, 47]
     else:
         assert cards.step is None
+
+
+# ------------------------------------------------------------------ load_modified_breast_cancer
+
+
+def test_breast_cancer_is_the_published_set() -> None:
+    tumours = load_modified_breast_cancer()
+    assert tumours.data.shape == (399, 100)
+    assert len(tumours.feature_names) == 100
+    assert (tumours.data.dtype, tumours.target.dtype) == (np.float32, np.int8)
+    assert tumours.step is None
+    assert tumours.frame is None
+    assert np.bincount(tumours.target).tolist() == [357, 42]  # 8.5 : 1, as published
+    original = load_breast_cancer()
+    benign = original.data[original.target == 1, 0]
+    measured = tumours.data[tumours.target == 0, 0]
+    np.testing.assert_allclose(np.corrcoef(benign, measured)[0, 1], 1.0)
+    np.testing.assert_allclose(tumours.data[:, :30].mean(axis=0), 0.0, atol=1e-6)
+    np.testing.assert_allclose(tumours.data[:, :30].std(axis=0), 1.0, rtol=1e-6)
+
+
+def test_breast_cancer_noise_follows_the_seed_and_says_nothing() -> None:
+    first, again, other = (load_modified_breast_cancer(random_state=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.data, again.data)
+    np.testing.assert_array_equal(first.data[:, :30], other.data[:, :30])
+    assert not np.isclose(first.data[:, 30:], other.data[:, 30:]).any()
+    expected = np.random.default_rng(0).standard_normal((399, 70))  # the rows of the published set
+    np.testing.assert_allclose(first.data[:, 30:], expected, rtol=1e-6)
+    assert load_modified_breast_cancer(n_features=30).data.shape == (399, 30)
+    with pytest.raises(ValueError, match=r"n_features == 29, must be at least 30: so many are measured"):
+        load_modified_breast_cancer(n_features=29)
 
 
 # ----------------------------------------------------------------------------------- load_table

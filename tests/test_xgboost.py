@@ -228,6 +228,20 @@ def test_other_ways_of_boosting_learn(booster):
     assert average_precision_score(Data.binary, model.predict(data)) > 0.45
 
 
+@pytest.mark.parametrize(
+    "selection", [{"feature_selector": "cyclic"}, {"feature_selector": "greedy", "top_k": 2}]
+)
+def test_a_linear_booster_keeps_its_parameters(selection):
+    # XGBoost resets those of the updater when another one is set, as start() does.
+    params = {"booster": "gblinear", "updater": "coord_descent", "reg_alpha": 0.02, "reg_lambda": 0.01}
+    params |= {"learning_rate": 0.3, "nthread": 1, "objective": BINARY, **selection}
+    dtrain, loss = xgb.DMatrix(Data.X, Data.binary), BinaryFocalLoss(0.0).for_labels(Data.binary)
+    builtin = xgb.train({**params, "base_score": loss.base_score}, dtrain, 10)
+    booster = xgb.train(params, dtrain, 10, obj=loss, callbacks=[loss.start()])
+    assert np.abs(margins(builtin, dtrain)).max() < 6  # the penalties bite: without them, 9
+    np.testing.assert_allclose(margins(booster, dtrain), margins(builtin, dtrain), atol=1e-4)
+
+
 @pytest.mark.parametrize("shape", [(0,), (0, 0)])  # of XGBoost 3.4
 def test_an_empty_shard_gets_gradients_of_the_right_width(shape):
     empty = xgb.DMatrix(np.empty((0, 2), np.float32), np.empty(0, np.float32))
