@@ -141,7 +141,7 @@ def draw(scores: Scores, path: Path) -> None:
             values[0][0], 0, "^", color=COLORS[3], markersize=9, clip_on=False, label="the published split"
         )
         ax.set_title(model, fontsize=10)
-        ax.set_xticks((-0.04, -0.02, 0, 0.02, 0.04))
+        ax.set_xticks((-0.03, 0, 0.03))
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("splits")
     figure.supxlabel("F1 (benign) less that of log loss on the same rows", fontsize=10)
