@@ -26,9 +26,14 @@ RULES = ("raw at 0.5", "posterior at 0.5", "best threshold")
 
 def load(name: str) -> ModuleType:
     """A script of the folder, which finds its neighbours as `python FOLDER/NAME.py` does."""
+    before = set(sys.modules)
     with pytest.MonkeyPatch.context() as patch:  # its own changes of the path end here too
         patch.setattr(sys, "path", [str(FOLDER), *sys.path])
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
+    # Other folders have scripts of these names.
+    for added in {name, "models", "harness"} - before:
+        sys.modules.pop(added, None)
+    return module
 
 
 @pytest.fixture(scope="module")

@@ -28,11 +28,9 @@ ABLATION = (
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(FOLDER)
-        # Else harness.py points child processes of later tests to a cache of its own.
-        patch.setenv("NUMBA_CACHE_DIR", str(tmp_path_factory.mktemp("numba")))
         modules = {name: importlib.import_module(name) for name in NAMES}
         # Half a minute with as many bootstrap samples as the study has.
         patch.setattr(modules["score"], "SAMPLES", 50)
@@ -215,6 +213,22 @@ def test_costs_by_hand(study):
     assert "cost 10:1" not in study.measures.scores("binary", y, p, study.measures.learn(None))
 
 
+def test_of_thresholds_that_cost_the_same_the_highest_is_taken(study):
+    """Costs are whole numbers of rows: 49 negative rows, of which no share is exact in binary."""
+    y, p = np.zeros(50, int), np.linspace(0.01, 0.5, 50)
+    y[[49, 38]] = 1
+    # From 0.5 on one row is missed, 10; from 0.39 on ten rows are false alarms, 10.
+    assert study.measures.cheapest_threshold(y, p, 10.0) == pytest.approx(0.495)
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 3])
+def test_repeats_are_drawn_equally_often(study, repeats):
+    drawn = study.score.drawn_repeats(repeats, 27 * 4)
+    assert drawn.shape == (repeats, 108)
+    _, counts = np.unique(drawn, axis=1, return_counts=True)
+    assert counts.tolist() == [108 // repeats**repeats] * repeats**repeats
+
+
 # ---------------------------------------------------------------------- scores and statistics
 def test_the_better_contender_is_ranked_first_and_found(study, results):
     frame = study.ranks.of_task(results.main, "binary")
@@ -294,6 +308,20 @@ def test_cluster_interval_of_sets_that_differ_is_wider_than_that_of_repeats(stud
     assert -1 <= low <= middle <= high <= 1
 
 
+def test_sets_that_share_their_rows_count_as_one(study):
+    sets = ["churn", "yeast_me2", "yeast_me3", "yeast_exc"]
+    index = pd.MultiIndex.from_product([sets, [0, 1]], names=["set", "repeat"])
+    apart = study.ranks.families(pd.Series([1.0, 2.0, 0.0, 0.0, 3.0, 6.0, 6.0, 9.0], index))
+    assert apart.to_dict() == {("churn", 0): 1.0, ("churn", 1): 2.0, ("yeast", 0): 3.0, ("yeast", 1): 5.0}
+
+
+def test_interval_of_few_sets_is_students(study):
+    index = pd.MultiIndex.from_product([list("abc"), [0]], names=["set", "repeat"])
+    found = study.ranks.mean_interval(pd.Series([1.0, 2.0, 4.0], index))
+    # t(0.975, 2) = 4.3027, the standard error of the mean is 0.8819.
+    assert found == pytest.approx((7 / 3, 7 / 3 - 3.7947, 7 / 3 + 3.7947), abs=1e-3)
+
+
 # ---------------------------------------------------------------------- tables and figures
 def tables(study, monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["study_tables.py", *map(str, arguments)])
@@ -371,6 +399,6 @@ def test_wrong_input_is_told(study, tmp_path, monkeypatch, capsys):
     y, _ = rows(rng)
     write_job(tmp_path / "main", "binary", "three", "xgboost", 0, y, {"log loss": np.full(y.size, 1.5)})
     with pytest.raises(
-        ValueError, match=r"'p:log loss' of three-xgboost-0\.npz has 600 rows from 1\.5 to 1\.5"
+        ValueError, match=r"p:log loss == 600 numbers from 1\.5 to 1\.5 in three-xgboost-0\.npz"
     ):
         run_score(study, monkeypatch, tmp_path, tmp_path / "out")

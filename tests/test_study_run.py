@@ -170,6 +170,9 @@ def test_variants_differ_where_they_should(modules, folder, booster, monkeypatch
     base = arrays["p:defaults: base"]
     for name in ("reweighted", "zero", "no scale", "raw", "gamma 0"):
         assert np.abs(arrays[f"p:defaults: {name}"] - base).max() > 1e-3, name
+    # Far from the best constant, where the guard binds: there the exact Hessian trains another model.
+    log_odds, exact = (arrays[f"p:defaults: {name}"] for name in ("log-odds", "exact log-odds"))
+    assert np.abs(log_odds - exact).max() > 1e-3
     # The posterior is increasing: it moves no row past another.
     order = np.argsort(base, kind="stable")
     assert np.all(np.diff(arrays["p:defaults: raw"][order]) >= 0)

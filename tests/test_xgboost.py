@@ -228,6 +228,7 @@ def test_other_ways_of_boosting_learn(booster):
     assert average_precision_score(Data.binary, model.predict(data)) > 0.45
 
 
+@pytest.mark.filterwarnings("ignore:.*gblinear. is deprecated:UserWarning")  # by XGBoost 3.4
 @pytest.mark.parametrize(
     "selection", [{"feature_selector": "cyclic"}, {"feature_selector": "greedy", "top_k": 2}]
 )

@@ -114,7 +114,7 @@ def print_splits(scores: Scores) -> None:
             mean, half = mean_interval(change, TEST_SHARE / (1 - TEST_SHARE))
             low, high = np.quantile(change, (0.025, 0.975))
             better, worse = (change > 1e-9).sum(), (change < -1e-9).sum()
-            apart = [f"{np.mean(np.abs(values) >= STEP - 1e-9):.0%}" for values in (change, noise)]
+            apart = [str(np.count_nonzero(np.abs(values) >= STEP - 1e-9)) for values in (change, noise)]
             means = [f"{np.mean(of_model[name][measure]):.3f}" for name in (LOG_LOSS, FOCAL)]
             found = f"{mean:+.3f} ± {half:.3f}", f"{low:+.3f} to {high:+.3f}"
             rows.append(
@@ -122,7 +122,7 @@ def print_splits(scores: Scores) -> None:
             )
         head = (
             "", LOG_LOSS, FOCAL, "focal - log loss, 95 %", "one split, 95 %", "better / equal / worse",
-            "0.030 or more apart", "by other noise",
+            "splits 0.030 or more apart", "by other noise",
         )  # fmt: skip
         print_table(f"{measure}, {change.size} splits", head, rows)
 

@@ -80,7 +80,8 @@ def rank_rows(frame: pd.DataFrame, booster: str, names: Iterable[str]) -> Rows:
 def signed_rank_rows(frame: pd.DataFrame, one: str, other: str, booster: str) -> Rows:
     found = {}
     for measure in measures_of(frame):
-        apart = ranks.set_means(ranks.of_booster(ranks.paired(frame, one, other, measure), booster))
+        apart = ranks.paired(frame, one, other, measure)
+        apart = ranks.set_means(ranks.families(ranks.of_booster(apart, booster)))
         if len(apart):
             found[measure] = apart
     p_values = [ranks.signed_rank(apart) for apart in found.values()]

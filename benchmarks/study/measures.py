@@ -88,7 +88,7 @@ def separated(y: Array, p: Array) -> bool:
 
 
 def regression(y: Array, p: Array) -> Any:
-    model = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=1000)
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000)
     return model.fit(log_odds(p)[:, None], y)
 
 
@@ -100,9 +100,10 @@ def calibration_slope(y: Array, p: Array) -> float:
 def cheapest_threshold(y: Array, p: Array, cost_fn: float) -> float:
     """The threshold that costs least on these rows, half way to the next lower probability."""
     false_alarms, recall, scores = roc_curve(y, p, drop_intermediate=False)
-    positive = float(np.mean(y))
-    # Of equally cheap ones the first: fewest alerts.
-    place = int(np.argmin((1 - positive) * false_alarms + positive * cost_fn * (1 - recall)))
+    positive = np.count_nonzero(y)
+    # Whole numbers of rows, so that equal costs are equal: of them the first, fewest alerts.
+    alarms, missed = np.rint(false_alarms * (len(y) - positive)), np.rint((1 - recall) * positive)
+    place = int(np.argmin(alarms + cost_fn * missed))
     scores = np.append(np.minimum(scores, 1.0), 0.0)
     return float(scores[place] + scores[place + 1]) / 2
 

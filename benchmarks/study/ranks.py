@@ -2,8 +2,9 @@
 
 A set is the unit: values of its repeats, and of both boosters where they count together, are averaged first,
 since they share rows (Demsar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7,
-2006).
-Intervals are 95 % and of the cluster bootstrap: sets are drawn, then repeats within each.
+2006). So are sets that are other labels of the same rows (FAMILIES): they count as one.
+Intervals are 95 % and of the cluster bootstrap: sets are drawn, then repeats within each. Of less than FEW
+sets they are Student's, of the means of the sets: a bootstrap of few is hardly more than their range.
 """
 
 from __future__ import annotations
@@ -16,13 +17,18 @@ import numpy as np
 import pandas as pd
 from measures import MEASURES
 from numpy.typing import NDArray
-from scipy.stats import friedmanchisquare, rankdata, spearmanr, studentized_range, wilcoxon
+from scipy.stats import friedmanchisquare, rankdata, spearmanr, studentized_range, t, wilcoxon
 
 Array = NDArray[Any]
 # A value, or a difference, by JOB or by (set, repeat).
 Series = Any
 BOTH = ("xgboost", "lightgbm")
 SAMPLES = 2000
+FEW = 8
+FAMILIES = {
+    **dict.fromkeys(("yeast_me2", "yeast_me3", "yeast_exc"), "yeast"),
+    **dict.fromkeys(("wine_low", "wine_high", "wine_3_7"), "wine"),
+}
 JOB = ("task", "set", "booster", "repeat")
 FILES = ("main.parquet", "ablation.parquet", "differences.parquet", "jobs.parquet")
 
@@ -94,6 +100,14 @@ def of_booster(apart: Series, booster: str) -> Series:
     return groups.mean()[groups.size() == len(BOTH)]
 
 
+def families(apart: Series) -> Series:
+    """By (set, repeat): means over the sets that share their rows, in the place of these."""
+    if apart.empty:
+        return apart
+    names = apart.index.get_level_values("set").map(lambda name: FAMILIES.get(name, name)).rename("set")
+    return apart.groupby([names, apart.index.get_level_values("repeat")]).mean()
+
+
 def set_means(apart: Series) -> Series:
     return apart.groupby(level="set").mean()
 
@@ -114,8 +128,14 @@ def mean_interval(apart: Series) -> tuple[float, float, float]:
     """Mean over sets of the means over repeats, with its interval; of one set that of its repeats."""
     if apart.empty:
         return np.nan, np.nan, np.nan
+    apart = families(apart)
+    means = set_means(apart)
+    middle = float(means.mean())
+    if 1 < len(means) < FEW:
+        half = float(t.ppf(0.975, len(means) - 1) * means.sem())
+        return middle, middle - half, middle + half
     low, high = np.quantile(cluster_samples(apart)[1].mean(axis=1), (0.025, 0.975)).tolist()
-    return float(set_means(apart).mean()), low, high
+    return middle, low, high
 
 
 def rank_correlation(apart: Series, other: Series) -> tuple[float, float, float]:
@@ -149,7 +169,9 @@ def wins_ties_losses(differences: pd.DataFrame, measure: str) -> str:
 
 def by_set(frame: pd.DataFrame, contenders: Sequence[str], measure: str, booster: str) -> pd.DataFrame:
     """Means over repeats, and over boosters, of the sets that have all: a row a set, a column a contender."""
-    columns = {name: set_means(of_booster(values(frame, name, measure), booster)) for name in contenders}
+    columns = {
+        name: set_means(families(of_booster(values(frame, name, measure), booster))) for name in contenders
+    }
     return pd.DataFrame({name: column for name, column in columns.items() if len(column)}).dropna()
 
 

@@ -80,14 +80,18 @@ def run(job: Job) -> str:
     y = table.y
     rare = np.bincount(y).argmin() if y.ndim == 1 else y.sum(axis=0).argmin()
     positive = y == rare if y.ndim == 1 else y[:, rare] == 1
-    searched = {"trials": job.trials, "rounds": contenders.STAGES[-1], "folds": sets.FOLDS, "test": sets.TEST}
+    settings: dict[str, Any] = {"trials": job.trials, "rounds": contenders.STAGES[-1], "folds": sets.FOLDS}
+    if job.ablation:
+        settings = {
+            "rounds": ablation.ROUNDS, "patience": ablation.PATIENCE, "validation": ablation.VALIDATION
+        }  # fmt: skip
     record = {
         "set": job.name, "task": table.source.task, "booster": job.booster, "repeat": job.repeat,
         "split": "time" if table.source.ordered else "random", "rows": [len(train), len(test)],
         "positives": [int(positive[train].sum()), int(positive[test].sum())],
         "imbalance_ratio": _imbalance_ratio(y), "features": table.X.shape[1],
         "simulated": table.source.simulated, "contenders": said, "environment": environment(),
-        "settings": searched,
+        "settings": {**settings, "test": sets.TEST},
     }  # fmt: skip
     job.path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(job.path.with_suffix(".npz"), y=y[test], **arrays)
