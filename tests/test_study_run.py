@@ -200,3 +200,13 @@ def test_a_killed_study_goes_on(folder, tmp_path):
     again = study()
     assert "breast_cancer-lightgbm-0" in again
     assert "breast_cancer-xgboost-0" not in again
+    # The other stages, with the command that runs them all.
+    out = tmp_path / "out"
+    command = [sys.executable, str(STUDY / "rerun.py"), str(folder), str(tmp_path), "--out", str(out)]
+    command += ["--repeats", "1", "--sets", "breast_cancer", "--trials", "1", "--processes", "1"]
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+    tables = (out / "TABLES.md").read_text()
+    assert "Mean ranks: binary, 1 sets, both" in tables
+    assert "| exact log-odds - base" in tables
+    assert (out / "study.png").exists()  # one set has no ranks to draw
+    assert len(list((out / "results").glob("*.parquet"))) == 4

@@ -5,6 +5,7 @@
     python benchmarks/study/score.py RESULTS                        measures, into benchmarks/study/results/
     python benchmarks/study/study_tables.py                         tables
     python benchmarks/study/plot.py                                 pictures
+    python benchmarks/study/rerun.py FOLDER RESULTS                 all of these
 
 FOLDER has the sets of `sets.py` (those that are missing are left out, and named). A job is one set, booster
 and repeat: all contenders (`contenders.py`) search with the same number of trials on the same folds of the
