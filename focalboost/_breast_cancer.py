@@ -25,7 +25,7 @@ def load_modified_breast_cancer(
     n_features : int, default=100
         Measured and noise features, at least 30.
     random_state : int, numpy.random.Generator or None, default=0
-        Seed of the noise; 0 gives the features of [1]_.
+        Seed of the noise.
 
     Returns
     -------

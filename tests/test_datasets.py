@@ -426,7 +426,7 @@ def test_breast_cancer_noise_follows_the_seed_and_says_nothing() -> None:
     np.testing.assert_array_equal(first.data, again.data)
     np.testing.assert_array_equal(first.data[:, :30], other.data[:, :30])
     assert not np.isclose(first.data[:, 30:], other.data[:, 30:]).any()
-    expected = np.random.default_rng(0).standard_normal((399, 70))  # the rows of the published set
+    expected = np.random.default_rng(0).standard_normal((399, 70))
     np.testing.assert_allclose(first.data[:, 30:], expected, rtol=1e-6)
     assert load_modified_breast_cancer(n_features=30).data.shape == (399, 30)
     with pytest.raises(ValueError, match=r"n_features == 29, must be at least 30: so many are measured"):

@@ -9,8 +9,8 @@ exact           hessian="exact"
 reweighted      hessian="reweighted"
 zero            begun at margin 0
 log-odds        begun at the log-odds of the base rate
-exact log-odds  both, which is what hand-written objectives have after the usual advice on init scores
-no scale        the loss as it is: Hessians 2 to 50 times as small
+exact log-odds  both, as hand-written objectives have after the usual advice on init scores; still scaled
+no scale        the loss as it is, smaller, and its metric, which ends training, relative to margin 0
 stop by score   ended by average precision
 raw             the focal confidence instead of the posterior; the model is base's
 gamma 0 ...     log loss: from the base rate, from margin 0, ended by average precision

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.interface import Adapter, Array, Fitted, Job, Objective, of_lightgbm, of_xgboost
+from adapters.interface import Adapter, Fitted, Job, Objective, of_classifier, of_lightgbm, of_xgboost
 
 
 class FocalBoost(Adapter):
@@ -63,12 +63,7 @@ class FocalBoost(Adapter):
         fitted.keep, fitted.traced = model, "focal loss"
         fitted.save = model.save_model
         if job.start is None:
-
-            def probability(X: Array) -> Array:
-                found: Array = model.predict_proba(X)[:, 1]
-                return found
-
-            fitted.probability = probability
+            fitted.probability = of_classifier(model)
         if job.patience is not None:
             log = model.evals_result() if self.host == "xgboost" else model.evals_result_
             fitted.trace = next(iter(log.values()))["focal_loss"]

@@ -13,6 +13,7 @@ from adapters.interface import (
     Job,
     NotOfferedError,
     Objective,
+    of_classifier,
     of_lightgbm,
     of_xgboost,
 )
@@ -55,12 +56,7 @@ class GbdtCBL(Adapter):
             model.fit(job.X, job.y, sample_weight=job.weight, base_margin=base)
             fitted = of_xgboost(model.get_booster(), job.start)
             if job.start is None:
-
-                def probability(X: Array) -> Array:
-                    found: Array = model.predict_proba(X)[:, 1]
-                    return found
-
-                fitted.probability = probability
+                fitted.probability = of_classifier(model)
         else:
             from lightgbm import LGBMClassifier  # noqa: PLC0415
 

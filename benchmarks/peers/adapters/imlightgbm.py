@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from adapters.interface import Adapter, Array, Fitted, Job, Objective, of_lightgbm
+from adapters.interface import Adapter, Fitted, Job, Objective, of_classifier, of_lightgbm
 
 
 class ImLightGBM(Adapter):
@@ -38,12 +38,7 @@ class ImLightGBM(Adapter):
         fitted = of_lightgbm(model.booster_, job.start)
         fitted.keep, fitted.traced = model, "log loss"
         if job.start is None:
-
-            def probability(X: Array) -> Array:
-                found: Array = model.predict_proba(X)[:, 1]
-                return found
-
-            fitted.probability = probability
+            fitted.probability = of_classifier(model)
         if job.patience is not None:
             fitted.trace = next(iter(next(iter(model.evals_result_.values())).values()))
             fitted.best = model.best_iteration_

@@ -102,6 +102,11 @@ def sigmoid(margin: Array) -> Array:
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(margin, float))))
 
 
+def of_classifier(model: Any) -> Callable[[Array], Array]:
+    """Probabilities of class 1, of an estimator of scikit-learn's interface."""
+    return lambda X: np.asarray(model.predict_proba(X)[:, 1])
+
+
 def train(
     host: str,
     job: Job,
