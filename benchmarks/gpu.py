@@ -41,7 +41,9 @@ from numpy.typing import NDArray  # noqa: E402
 from textbook import binary_focal, booster_objective, softmax_focal  # noqa: E402
 from training import make_data  # noqa: E402
 
-from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss, _cuda, _interop  # noqa: E402
+from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss  # noqa: E402
+from focalboost._boosters import caller  # noqa: E402
+from focalboost._kernels import cuda as _cuda  # noqa: E402
 
 Array = NDArray[Any]
 FEATURES, CLASSES = 30, 5
@@ -75,7 +77,7 @@ def gpu_name() -> str:
 
 def simulate() -> None:
     """The losses see a booster on a GPU, and XGBoost, which is on the CPU, reads host arrays."""
-    _interop.cuda_ordinal = lambda booster: 0  # noqa: ARG005  # a name that mypy compares
+    caller.cuda_ordinal = lambda booster: 0  # noqa: ARG005  # a name that mypy compares
     _cuda.THREADS, _cuda.BLOCKS_A_MULTIPROCESSOR, _cuda.FEWEST_BLOCKS = 8, 2, 1
 
 

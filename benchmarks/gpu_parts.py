@@ -12,8 +12,9 @@ import numpy as np
 from numba import cuda
 from numpy.typing import NDArray
 
-from focalboost import _cuda, _cuda_kernels
-from focalboost._kernel_inputs import BOUNDS, kernel_table
+from focalboost._kernels import cuda as _cuda
+from focalboost._kernels import cuda_kernels as _cuda_kernels
+from focalboost._kernels.interface import BOUNDS, kernel_table
 
 Array = NDArray[Any]
 

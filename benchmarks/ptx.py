@@ -23,7 +23,7 @@ from unittest import mock
 from harness import parser, print_environment, print_table, save
 from numba import cuda, float32, float64, int32, types
 
-from focalboost import _cuda_kernels
+from focalboost._kernels import cuda_kernels as _cuda_kernels
 
 CAPABILITY = (9, 0)
 HEAD = ("kernel", "instructions", "f64", "division rn", "approx", "calls", "local", "registers", "spilled")

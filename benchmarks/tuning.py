@@ -50,8 +50,8 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold
 from textbook import binary_focal
 
-from focalboost._search_space import baseline_values
 from focalboost.tuning import CrossValidatedObjective, class_weights, suggest_booster, suggest_focal
+from focalboost.tuning._space import baseline_values
 
 Array = NDArray[Any]
 Split = tuple[Array, Array]

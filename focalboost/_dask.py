@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from focalboost._typing import Array
+
 R = TypeVar("R")
 
 _ROWS = (("dask.array", "Array"), ("dask.dataframe", "Series"), ("dask.dataframe", "DataFrame"))

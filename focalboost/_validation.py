@@ -8,12 +8,11 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from focalboost import _flags
 from focalboost._dask import refuse_collection
+from focalboost._kernels import flags as _flags
+from focalboost._typing import Array
 
-Array = NDArray[Any]
 Numbers = float | tuple[float, ...]
 BALANCED = "balanced"
 LARGEST_GAMMA = 1e6  # from there on a hard row's focal weight differs from 0 in no float32 but at p_t = 0
@@ -81,16 +80,21 @@ def check_weights(alpha: object, name: str = "alpha") -> tuple[float, ...]:
     )
 
 
-def check_share(alpha: object, name: str = "alpha") -> float:
+def share(
+    name: str, value: object, *, zero: bool = True, one: bool = True, most: float = 1.0, why: str = ""
+) -> float:
+    """A number from 0 to `most`; whether its ends are allowed."""
+    rule = f"in {'[' if zero else '('}0, {most:g}{']' if one else ')'}{why}"
+    result = number(name, value, rule, low=0.0, strict=not zero)
+    if result > most or (result == most and not one):
+        raise ValueError(f"{name} == {show(value)}, must be {rule}.")
+    return result
+
+
+def check_alpha_share(alpha: object, name: str = "alpha") -> float:
     """A share in (0, 1): alpha for class 1, 1 - alpha for class 0."""
-    rule = (
-        "in (0, 1): the weight of class 1, with 1 - alpha for class 0. "
-        "For other weights pass a pair (class 0, class 1)"
-    )
-    share = number(name, alpha, rule, low=0.0, strict=True)
-    if share >= 1.0:
-        raise ValueError(f"{name} == {show(alpha)}, must be {rule}.")
-    return share
+    why = ": the weight of class 1, with 1 - alpha for class 0. For others pass a pair (class 0, class 1)"
+    return share(name, alpha, zero=False, one=False, why=why)
 
 
 def check_length(name: str, value: Numbers | tuple[Any, ...], expected: int, unit: str) -> None:

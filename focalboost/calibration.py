@@ -12,22 +12,54 @@ Pure functions of arrays: serving code needs nothing else of this package.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.optimize.elementwise import bracket_root, find_root
 from scipy.special import expit, logit, logsumexp, softmax
 
-from focalboost._cpu import log_focal_slope
-
-Array = NDArray[Any]
+from focalboost._kernels.sigmoid import fill_log_focal_slope
+from focalboost._typing import Array
 
 __all__ = ["binary_margin", "binary_posterior", "multiclass_margin", "multiclass_posterior"]
 
 # Beyond this margin sigmoid is 0 or 1 to the last bit of a float64 (exp(-745) is the last one above 0).
 _LARGEST_MARGIN = 745.0
+
+
+def log_focal_slope(s: Array, gamma: Array) -> Array:
+    """log phi of the signed margin s, `formulas.log_focal_slope`, over broadcast float64 arrays."""
+    shape = np.broadcast_shapes(np.shape(s), np.shape(gamma))
+    # Copies: a broadcast array is read-only or warns when it is asked whether it is.
+    flat_s, flat_gamma = (np.array(np.broadcast_to(a, shape), np.float64).reshape(-1) for a in (s, gamma))
+    out = np.empty(flat_s.size)
+    fill_log_focal_slope(flat_s, flat_gamma, out)
+    return out.reshape(shape)
+
+
+def _parameters(gamma: ArrayLike, alpha: ArrayLike) -> tuple[Array, Array]:
+    """gamma and the logarithm of alpha."""
+    gammas, weights = np.asarray(gamma, float), np.asarray(alpha, float)
+    if not (np.isfinite(gammas) & (gammas >= 0.0)).all():
+        raise ValueError(f"gamma == {gamma!r}, must be >= 0 and finite.")
+    if not (np.isfinite(weights) & (weights > 0.0)).all():
+        raise ValueError(f"alpha == {alpha!r}, must be > 0 and finite.")
+    return gammas, np.log(weights)
+
+
+def _class_pairs(gamma: ArrayLike, alpha: ArrayLike) -> tuple[Array, Array]:
+    """The same for class 0 and class 1 in the last axis."""
+    gammas, log_alpha = _parameters(gamma, alpha)
+    if log_alpha.shape[-1:] != (2,):
+        raise ValueError(
+            f"alpha == {alpha!r}, must have the weights of class 0 and class 1: for a loss with "
+            "alpha=0.25 they are (0.75, 0.25)."
+        )
+    if gammas.ndim == 0:
+        gammas = np.stack([gammas, gammas])
+    if gammas.shape[-1] != 2:
+        raise ValueError(f"gamma == {gamma!r}, must be one number, or that of class 0 and that of class 1.")
+    return gammas, log_alpha
 
 
 def _posterior_logit(x: Array, gamma: Array, log_alpha: Array) -> Array:
@@ -37,9 +69,7 @@ def _posterior_logit(x: Array, gamma: Array, log_alpha: Array) -> Array:
     return logits
 
 
-def binary_posterior(
-    raw_prediction: ArrayLike, *, gamma: ArrayLike = (2.0, 2.0), alpha: ArrayLike = (1.0, 1.0)
-) -> Array:
+def binary_posterior(raw_prediction: ArrayLike, *, gamma: ArrayLike, alpha: ArrayLike = (1.0, 1.0)) -> Array:
     """Probability of class 1 from margins trained with binary focal loss.
 
     logit posterior = x + log alpha_0 - log alpha_1 + log phi_0(sigmoid(-x)) - log phi_1(sigmoid(x)).
@@ -48,13 +78,20 @@ def binary_posterior(
     ----------
     raw_prediction : array-like of shape (n_samples,) or (n_samples, n_labels)
         Margins (XGBoost) or raw scores (LightGBM), any finite number.
-    gamma, alpha : array-like of shape (2,) or (n_labels, 2)
-        Focusing parameter >= 0 and class weight > 0 of class 0 and class 1, as used in training.
+    gamma : float, or array-like of shape (2,) or (n_labels, 2)
+        Focusing parameter >= 0 as used in training: one, or that of class 0 and that of class 1.
+    alpha : array-like of shape (2,) or (n_labels, 2), default=(1.0, 1.0)
+        Class weights > 0 of class 0 and class 1, as used in training.
 
     Returns
     -------
     ndarray of the shape of `raw_prediction`, float64
         Strictly increasing in the margin, so ranking is unchanged.
+
+    Raises
+    ------
+    ValueError
+        If gamma or alpha is out of range, or alpha has not one number for each class.
 
     References
     ----------
@@ -64,16 +101,14 @@ def binary_posterior(
     Examples
     --------
     >>> from focalboost.calibration import binary_posterior
-    >>> binary_posterior([-2.0, 0.0, 2.0]).round(4)
+    >>> binary_posterior([-2.0, 0.0, 2.0], gamma=2.0).round(4)
     array([0.0045, 0.5   , 0.9955])
     """
-    x = np.asarray(raw_prediction, np.float64)
-    return np.asarray(expit(_posterior_logit(x, np.asarray(gamma, float), np.log(np.asarray(alpha, float)))))
+    gammas, log_alpha = _class_pairs(gamma, alpha)
+    return np.asarray(expit(_posterior_logit(np.asarray(raw_prediction, np.float64), gammas, log_alpha)))
 
 
-def binary_margin(
-    probability: ArrayLike, *, gamma: ArrayLike = (2.0, 2.0), alpha: ArrayLike = (1.0, 1.0)
-) -> Array:
+def binary_margin(probability: ArrayLike, *, gamma: ArrayLike, alpha: ArrayLike = (1.0, 1.0)) -> Array:
     """Margin whose `binary_posterior` is `probability`: the inverse, by a bracketed root.
 
     At the class frequency it is the constant that minimises the focal loss, the right intercept.
@@ -92,14 +127,14 @@ def binary_margin(
     Examples
     --------
     >>> from focalboost.calibration import binary_margin, binary_posterior
-    >>> margin = binary_margin(0.001)
-    >>> round(float(margin), 4), round(float(binary_posterior(margin)), 6)
+    >>> margin = binary_margin(0.001, gamma=2.0)
+    >>> round(float(margin), 4), round(float(binary_posterior(margin, gamma=2.0)), 6)
     (-2.5452, 0.001)
     """
-    gamma, log_alpha = np.asarray(gamma, float), np.log(np.asarray(alpha, float))
+    gammas, log_alpha = _class_pairs(gamma, alpha)
     target = np.asarray(logit(np.asarray(probability, float)))
     parameters = np.broadcast_arrays(
-        target, gamma[..., 0], gamma[..., 1], log_alpha[..., 0], log_alpha[..., 1]
+        target, gammas[..., 0], gammas[..., 1], log_alpha[..., 0], log_alpha[..., 1]
     )
 
     def excess(x: Array, t: Array, g0: Array, g1: Array, a0: Array, a1: Array) -> Array:
@@ -116,9 +151,7 @@ def _class_evidence(s: Array, gamma: Array, log_alpha: Array) -> Array:
     return evidence
 
 
-def multiclass_posterior(
-    raw_prediction: ArrayLike, *, gamma: ArrayLike = 2.0, alpha: ArrayLike = 1.0
-) -> Array:
+def multiclass_posterior(raw_prediction: ArrayLike, *, gamma: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """Class probabilities from margins trained with multi-class (softmax) focal loss.
 
     Parameters
@@ -136,7 +169,7 @@ def multiclass_posterior(
     Examples
     --------
     >>> from focalboost.calibration import multiclass_posterior
-    >>> multiclass_posterior([[0.0, 1.0, 3.0]]).round(4)
+    >>> multiclass_posterior([[0.0, 1.0, 3.0]], gamma=2.0).round(4)
     array([[0.0029, 0.0076, 0.9895]])
     """
     z = np.asarray(raw_prediction, np.float64)
@@ -152,11 +185,10 @@ def multiclass_posterior(
     np.put_along_axis(p, largest, 0.0, axis=-1)
     others = logsumexp(z, axis=-1, keepdims=True) + np.log1p(-p)
     np.put_along_axis(others, largest, rest, axis=-1)
-    log_alpha = np.log(np.asarray(alpha, float))
-    return np.asarray(softmax(_class_evidence(z - others, np.asarray(gamma), log_alpha), axis=-1))
+    return np.asarray(softmax(_class_evidence(z - others, *_parameters(gamma, alpha)), axis=-1))
 
 
-def multiclass_margin(probability: ArrayLike, *, gamma: ArrayLike = 2.0, alpha: ArrayLike = 1.0) -> Array:
+def multiclass_margin(probability: ArrayLike, *, gamma: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """Margins (of mean zero) whose `multiclass_posterior` is `probability`.
 
     With p_k / (alpha_k phi_k(p_k)) = t probability_k, every p_k increases with the one unknown t, and the sum
@@ -181,9 +213,7 @@ def multiclass_margin(probability: ArrayLike, *, gamma: ArrayLike = 2.0, alpha: 
     array([0.7, 0.2, 0.1])
     """
     log_probability = np.log(np.asarray(probability, float))
-    gammas, log_alpha = np.broadcast_arrays(
-        np.asarray(gamma, float), np.log(np.asarray(alpha, float)), log_probability
-    )[:2]
+    gammas, log_alpha = np.broadcast_arrays(*_parameters(gamma, alpha), log_probability)[:2]
     ends = np.full_like(log_probability, _LARGEST_MARGIN)
 
     def excess(s: Array, g: Array, a: Array, target: Array) -> Array:
@@ -192,6 +222,7 @@ def multiclass_margin(probability: ArrayLike, *, gamma: ArrayLike = 2.0, alpha: 
     def margins(log_t: float) -> Array:
         target = log_probability + log_t
         s = np.where(excess(ends, gammas, log_alpha, target) < 0.0, ends, -ends)
+        # Of the same sign at both ends: the root lies beyond one, where sigmoid is 0 or 1 to the last bit.
         ends_differ = excess(-ends, gammas, log_alpha, target) * excess(ends, gammas, log_alpha, target)
         inside = np.asarray(ends_differ < 0.0)
         arguments = (gammas[inside], log_alpha[inside], target[inside])

@@ -30,14 +30,6 @@ Scorer = Callable[..., float]
 _RANKING = ("decision_function", "predict_proba")
 
 
-def _share(name: str, value: object, *, zero: bool = False) -> float:
-    rule = "in [0, 1]" if zero else "in (0, 1]"
-    share = _validation.number(name, value, rule, low=0.0, strict=not zero)
-    if share > 1.0:
-        raise ValueError(f"{name} == {_validation.show(value)}, must be {rule}.")
-    return share
-
-
 def _positives(y_true: ArrayLike, pos_label: Any) -> Any:
     positive = column_or_1d(y_true) == pos_label
     if not positive.any() or positive.all():
@@ -59,8 +51,7 @@ def recall_at_alert_rate(
 ) -> float:
     """Share of the positive rows among the `alert_rate` of all rows with the highest scores.
 
-    What a team finds that can look at one row in a hundred. Of rows with one score at the cut as many are
-    taken as there is room for: the value is the mean over which of them.
+    Recall of a team that can review 1 % of the rows. Rows tied at the cut-off share the remaining room.
 
     Parameters
     ----------
@@ -90,7 +81,7 @@ def recall_at_alert_rate(
     >>> recall_at_alert_rate([0, 0, 1, 0, 1], [0.1, 0.4, 0.9, 0.2, 0.3], alert_rate=0.4)
     0.5
     """
-    rate = _share("alert_rate", alert_rate)
+    rate = _validation.share("alert_rate", alert_rate, zero=False)
     positive = _positives(y_true, pos_label)
     false_alarms, recall, _ = roc_curve(
         positive, y_score, sample_weight=sample_weight, drop_intermediate=False
@@ -118,7 +109,7 @@ def recall_at_precision(
     y_true, y_score, pos_label, sample_weight
         As for `recall_at_alert_rate`.
     precision : float in (0, 1], default=0.5
-        Least share of true ones among the alerts.
+        Lowest acceptable precision.
 
     Returns
     -------
@@ -135,7 +126,7 @@ def recall_at_precision(
     >>> recall_at_precision([0, 0, 1, 0, 1], [0.1, 0.4, 0.9, 0.2, 0.3], precision=0.6)
     1.0
     """
-    least = _share("precision", precision)
+    least = _validation.share("precision", precision, zero=False)
     positive = _positives(y_true, pos_label)
     precisions, recalls, _ = precision_recall_curve(positive, y_score, sample_weight=sample_weight)
     # The curve ends at precision 1 and recall 0: there is always a point.
@@ -164,8 +155,8 @@ def expected_cost(
     y_proba : array-like of shape (n_samples,)
         Probability of `pos_label`.
     cost_fp, cost_fn : float or array-like of shape (n_samples,), defaults 1 and 100
-        Cost of an alert that is none, and of a positive row without alert: numbers > 0, or one for each row,
-        such as the amount at stake.
+        Cost of a false alert, and of a missed positive: numbers > 0, or one for each row, such as the amount
+        at stake.
     threshold : float in [0, 1], optional
         Raise alerts above this probability instead.
     pos_label, sample_weight
@@ -200,7 +191,7 @@ def expected_cost(
             "margin."
         )
     fp, fn = (_costs(name, cost, p.size) for name, cost in (("cost_fp", cost_fp), ("cost_fn", cost_fn)))
-    cut = fp / (fp + fn) if threshold is None else _share("threshold", threshold, zero=True)
+    cut = fp / (fp + fn) if threshold is None else _validation.share("threshold", threshold)
     alert = p > cut
     cost = np.where(positive, np.where(alert, 0.0, fn), np.where(alert, fp, 0.0))
     return float(_validation.weighted_mean(cost, _weights(sample_weight)))
@@ -234,7 +225,7 @@ def recall_at_alert_rate_scorer(alert_rate: float = 0.01, *, pos_label: Any = 1)
     make_scorer(recall_at_alert_rate, response_method=('decision_function', 'predict_proba'), \
 alert_rate=0.005, pos_label=1)
     """
-    rate = _share("alert_rate", alert_rate)
+    rate = _validation.share("alert_rate", alert_rate, zero=False)
     scorer: Scorer = make_scorer(
         recall_at_alert_rate, response_method=_RANKING, alert_rate=rate, pos_label=pos_label
     )
@@ -253,7 +244,7 @@ def recall_at_precision_scorer(precision: float = 0.5, *, pos_label: Any = 1) ->
     -------
     scorer, callable (estimator, X, y)
     """
-    least = _share("precision", precision)
+    least = _validation.share("precision", precision, zero=False)
     scorer: Scorer = make_scorer(
         recall_at_precision, response_method=_RANKING, precision=least, pos_label=pos_label
     )

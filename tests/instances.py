@@ -24,7 +24,7 @@ MULTICLASS = [
     MulticlassFocalLoss(0.0, n_classes=3),
     MulticlassFocalLoss(2.0, n_classes=3),
     MulticlassFocalLoss((2.0, 0.5, 1.0), (1.0, 2.0, 0.5)),
-    MulticlassFocalLoss(0.2, 4.0, n_classes=3, hessian="exact"),
+    MulticlassFocalLoss(0.2, (4.0, 4.0, 4.0), hessian="exact"),
     MulticlassFocalLoss(3.0, n_classes=3, hessian="reweighted"),
     MulticlassFocalLoss(2.0, "balanced").for_labels([0] * 90 + [1] * 9 + [2]),
 ]

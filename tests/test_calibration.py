@@ -1,5 +1,8 @@
 """The posterior against the numeric risk minimiser and mpmath, its inverse by round trip."""
 
+import re
+from functools import partial
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -146,3 +149,51 @@ def test_posterior_of_serving_code_is_that_of_the_loss(rng):
         posterior(z, gamma=1.0, task="regression")
     with pytest.raises(ValueError, match=r"alpha == 'balanced' needs the labels"):
         posterior(z[:, 0], gamma=1.0, alpha="balanced")
+
+
+# ---------------------------------------------------------------------- refusals
+BINARY = [partial(binary_posterior, [0.0, 1.0]), partial(binary_margin, 0.2)]
+MULTICLASS = [partial(multiclass_posterior, [[0.0, 1.0, 2.0]]), partial(multiclass_margin, [0.5, 0.3, 0.2])]
+
+
+@pytest.mark.parametrize("call", [*BINARY, *MULTICLASS])
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({"gamma": -1}, r"^gamma == -1, must be >= 0 and finite\.$"),
+        ({"gamma": float("nan")}, r"^gamma == nan, must be >= 0 and finite\.$"),
+        ({"gamma": float("inf")}, r"^gamma == inf, must be >= 0 and finite\.$"),
+        ({"gamma": 2.0, "alpha": (1.0, 0.0)}, r"^alpha == \(1\.0, 0\.0\), must be > 0 and finite\.$"),
+        ({"gamma": 2.0, "alpha": (-1.0, 1.0)}, r"^alpha == \(-1\.0, 1\.0\), must be > 0 and finite\.$"),
+        ({"gamma": 2.0, "alpha": (1.0, float("inf"))}, r"^alpha == \(1\.0, inf\), must be > 0 and finite\.$"),
+    ],
+)
+def test_gamma_and_alpha_out_of_range_are_refused(call, parameters, text):
+    with pytest.raises(ValueError, match=text):
+        call(**parameters)
+
+
+@pytest.mark.parametrize("call", [*BINARY, *MULTICLASS])
+def test_gamma_has_no_default(call):
+    """One that is not that of the training would give wrong probabilities without a word."""
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'gamma'"):
+        call()
+
+
+@pytest.mark.parametrize("call", BINARY)
+@pytest.mark.parametrize("alpha", [0.25, (1.0,), (1.0, 2.0, 3.0)])
+def test_class_weights_are_one_for_each_of_two_classes(call, alpha):
+    text = (
+        rf"^alpha == {re.escape(repr(alpha))}, must have the weights of class 0 and class 1: .*0\.75, 0\.25"
+    )
+    with pytest.raises(ValueError, match=text):
+        call(gamma=2.0, alpha=alpha)
+
+
+@pytest.mark.parametrize("call", BINARY)
+def test_gamma_is_one_for_both_classes_or_one_for_each(call):
+    np.testing.assert_array_equal(call(gamma=2.0), call(gamma=(2.0, 2.0)))
+    with pytest.raises(
+        ValueError, match=r"^gamma == \(1, 2, 3\), must be one number, or that of class 0 and"
+    ):
+        call(gamma=(1, 2, 3))

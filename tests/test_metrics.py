@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from focalboost.metrics import (
     expected_cost,
@@ -143,16 +143,22 @@ def test_scorers_cross_validate_any_labels(rng):
     fraud = X[:, 0] + rng.normal(size=600) > 1.5
     y = np.where(fraud, "fraud", "good")
     model = FocalXGBClassifier(n_estimators=5, max_depth=2, n_jobs=1)
-    values = {}
-    for scorer in (
-        recall_at_alert_rate_scorer(0.1, pos_label="fraud"),
-        recall_at_precision_scorer(0.5, pos_label="fraud"),
-        expected_cost_scorer(1.0, 10.0, pos_label="fraud"),
+    folds = list(StratifiedKFold(3).split(X, y))
+    held_out = [
+        (y[test], model.fit(X[train], y[train]).predict_proba(X[test])[:, 0]) for train, test in folds
+    ]
+    values = []
+    for scorer, sign, metric, options in (
+        (recall_at_alert_rate_scorer(0.1, pos_label="fraud"), 1, recall_at_alert_rate, {"alert_rate": 0.1}),
+        (recall_at_precision_scorer(0.5, pos_label="fraud"), 1, recall_at_precision, {"precision": 0.5}),
+        (expected_cost_scorer(1.0, 10.0, pos_label="fraud"), -1, expected_cost, {"cost_fn": 10.0}),
     ):
-        values[repr(scorer)] = cross_val_score(model, X, y, cv=3, scoring=scorer)
-    recall, at_precision, cost = values.values()
+        found = cross_val_score(model, X, y, cv=3, scoring=scorer)
+        expected = [sign * metric(labels, p, pos_label="fraud", **options) for labels, p in held_out]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        values.append(found)
+    recall, at_precision, cost = values
     assert (recall > 0.2).all()  # 0.1 by chance
-    assert (at_precision >= 0.0).all()
     assert at_precision.mean() > 0.2
     # No alert at all would cost 10 times the rate of fraud.
     assert (cost < 0).all()

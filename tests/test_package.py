@@ -1,6 +1,7 @@
-"""What importing costs, which way imports point, and what missing extras say."""
+"""What importing costs, what is public and by which name, and what missing extras say."""
 
-import ast
+import inspect
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -10,35 +11,6 @@ import pytest
 import focalboost
 
 PACKAGE = Path(focalboost.__file__).parent
-# Left may import right, never the other way.
-FLOORS = [
-    ["tuning"],
-    ["_objective"],
-    ["_xgboost_folds", "_lightgbm_folds"],
-    ["_folds", "_scoring"],
-    ["_fold_data", "_search_space", "_study", "metrics"],
-    ["xgboost", "lightgbm"],
-    ["_xgboost_training", "_lightgbm_training"],
-    ["_estimator", "_lightgbm_native", "_xgboost_native"],
-    ["_model_text"],
-    ["_record", "_target"],
-    ["losses"],
-    ["_binary", "_multilabel", "_multiclass"],
-    ["_sigmoid"],
-    ["_loss"],
-    ["_backend"],
-    ["calibration", "_interop", "_statistics"],
-    ["_cpu", "_cuda"],
-    ["_labels", "_cuda_memory"],
-    ["_buffers"],
-    ["_validation"],
-    ["_sigmoid_kernels", "_softmax_kernels", "_cuda_kernels", "_digest"],
-    ["_rows", "_threads"],
-    ["_dask", "_flags", "_kernel_inputs"],
-    ["_pointwise"],
-    ["_elementary"],
-    ["_jit"],
-]
 
 
 def run(code):
@@ -50,21 +22,6 @@ def test_import_loads_no_booster_and_no_extra():
     code = f"import sys, focalboost; print([m for m in {extras!r} if m in sys.modules])"
     result = run(code)
     assert result.stdout.strip() == "[]", result.stderr
-
-
-def test_imports_point_one_way():
-    floor = {name: i for i, names in enumerate(FLOORS) for name in names}
-    for path in PACKAGE.glob("*.py"):
-        if path.stem not in floor:
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("focalboost"):
-                continue
-            module = node.module.removeprefix("focalboost").lstrip(".")
-            targets = [module] if module else [alias.name for alias in node.names]
-            for target in targets:
-                lazy = path.stem == "_loss" and target == "xgboost"  # inside start(), when it is called
-                assert lazy or floor.get(target, 99) > floor[path.stem], f"{path.stem} imports {target}"
 
 
 @pytest.mark.parametrize("call", ["loss.start()", "__import__('focalboost.xgboost')"])
@@ -80,7 +37,7 @@ def test_a_missing_booster_names_the_extra(call):
 
 
 def test_old_versions_are_refused():
-    from focalboost._interop import check_version
+    from focalboost._boosters.call import check_version
 
     with pytest.raises(RuntimeError, match=r"xgboost.__version__ == '3.0.5', must be >= 3.1: pip install"):
         check_version("xgboost", "3.0.5")
@@ -94,3 +51,51 @@ def test_the_package_is_typed_and_has_a_version():
     assert (PACKAGE / "py.typed").exists()
     assert focalboost.__version__[0].isdigit()
     assert set(focalboost.__all__) <= set(dir(focalboost))
+
+
+def test_submodules_are_loaded_when_asked_for():
+    code = (
+        "import sys, focalboost\n"
+        "before = [m for m in ('focalboost.metrics', 'focalboost.tuning', 'xgboost') if m in sys.modules]\n"
+        "print(before, focalboost.metrics.expected_cost.__name__, focalboost.tuning.class_weights([0, 1], 0))"
+    )
+    result = run(code)
+    assert result.stdout.strip() == "[] expected_cost (1.0, 1.0)", result.stderr
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"module 'focalboost' has no attribute 'metric'"):
+        _ = focalboost.metric
+
+
+WINGS = ("calibration", "datasets", "lightgbm", "losses", "metrics", "tuning", "xgboost")
+
+
+@pytest.mark.parametrize("name", WINGS)
+def test_public_things_are_named_by_their_public_path(name):
+    pytest.importorskip("xgboost")
+    pytest.importorskip("lightgbm")
+    module = getattr(focalboost, name)
+    assert module.__all__ == sorted(module.__all__)
+    where = "focalboost" if name == "losses" else f"focalboost.{name}"
+    for item in module.__all__:
+        thing = getattr(module, item)
+        assert thing.__module__ == where
+        assert inspect.getdoc(thing)
+        # A pickle holds the path, and no file that may move.
+        assert pickle.loads(pickle.dumps(thing)) is thing
+        assert b"._" not in pickle.dumps(thing)
+
+
+def test_public_docstrings_are_complete():
+    """numpydoc: parameters and what is returned or raised, and an example that runs for each class."""
+    for name in WINGS:
+        module = getattr(focalboost, name)
+        for item in module.__all__:
+            thing = getattr(module, item)
+            text = inspect.getdoc(thing) or ""
+            assert "Parameters\n----------" in text, f"{name}.{item}"
+            if inspect.isclass(thing):
+                assert "Examples\n--------" in text, f"{name}.{item}"
+            else:
+                assert "Returns\n-------" in text or "Raises\n------" in text, f"{name}.{item}"

@@ -1,0 +1,73 @@
+"""Which of the two computes: the CPU's kernels, or those for CUDA where the booster's trees are on a GPU."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, Protocol
+
+from focalboost._kernels import cuda
+from focalboost._kernels.cpu import Cpu
+from focalboost._kernels.interface import LabelColumns, Parameters
+from focalboost._typing import Array
+
+Result = tuple[Any, Any, int]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class Backend(Protocol):
+    """Gradient and Hessian of the shape of `raw`, and the flags of `flags`."""
+
+    def sigmoid(
+        self, y: Array | LabelColumns, raw: Array, weight: Array | None, parameters: Parameters
+    ) -> Result:
+        """Of (n_samples,) or (n_samples, n_labels) sigmoids."""
+
+    def softmax(self, y: Array, raw: Array, weight: Array | None, parameters: Parameters) -> Result:
+        """Of (n_samples, n_classes) margins; of the Hessian the diagonal."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a booster wants its gradients."""
+
+    ordinal: int | None = None  # number of the GPU that it is on, None for the CPU
+    owner: Any = None  # the data set that buffers may live as long as
+    order: Literal["C", "F"] = "C"  # of host arrays
+
+
+@lru_cache(maxsize=8)
+def _say_once(text: str) -> None:
+    logging.getLogger("focalboost").info(text)
+
+
+def for_arrays(device: Device, n_jobs: int | None, raw: Array) -> Backend:
+    """For a user's own arrays: the CPU unless the loss insists on a GPU, and NumPy arrays from either."""
+    if device == "cuda" and raw.size:
+        cuda.require()
+        return cuda.Cuda(0, n_jobs)
+    return Cpu(n_jobs)
+
+
+def for_booster(device: Device, n_jobs: int | None, raw: Array, placement: Placement) -> Backend:
+    """For a booster: device="auto" follows it, and falls back to the CPU where CUDA cannot be used.
+
+    XGBoost on a GPU is handed device arrays; everything else, LightGBM on a GPU too, reads host arrays only.
+    """
+    ordinal, owner, order = placement.ordinal, placement.owner, placement.order
+    on_cpu = Cpu(n_jobs, owner, order)
+    if device == "cpu" or raw.size == 0:
+        return on_cpu
+    if device == "cuda":
+        cuda.require(ordinal or 0)
+    elif ordinal is None:
+        return on_cpu
+    else:
+        problem = cuda.problem(ordinal)
+        if problem is not None:
+            _say_once(f"the booster is on a GPU, focal gradients are computed on the CPU: {problem.reason}")
+            return on_cpu
+    if ordinal is None:
+        return cuda.Cuda(0, n_jobs, owner, order)
+    return cuda.Cuda(ordinal, n_jobs, owner, None)

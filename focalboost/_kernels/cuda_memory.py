@@ -1,0 +1,114 @@
+"""Arrays on a CUDA device: what XGBoost is handed, and what stays there from round to round."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from focalboost._kernels.buffers import all_free
+from focalboost._kernels.digest import Digest, digest
+from focalboost._typing import Array
+
+
+class DeviceArray:
+    """float32 numbers in device memory, C order, complete: what XGBoost, CuPy and PyTorch read in place."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self.shape = tuple(int(size) for size in array.shape)
+        self.dtype = np.dtype(np.float32)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        # XGBoost writes this as JSON, which takes plain numbers only. stream None says that there is nothing
+        # to wait for: the kernel's stream was synchronised. (0 is a fatal error in XGBoost.)
+        # The simulator's arrays are host arrays and have the interface of those.
+        found = getattr(self.array, "__cuda_array_interface__", None) or self.array.__array_interface__
+        return {
+            "shape": self.shape,
+            "typestr": "<f4",
+            "data": (int(found["data"][0]), False),
+            "strides": None,
+            "version": 3,
+            "stream": None,
+        }
+
+    def copy_to_host(self) -> Array:
+        """The numbers as a NumPy array."""
+        return np.asarray(self.array.copy_to_host())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if copy is False:
+            raise ValueError("copy == False, must be None or True: the numbers are in device memory.")
+        return self.copy_to_host().astype(dtype or self.dtype, copy=False)
+
+
+class DeviceCache:
+    """What stays on the device from round to round: labels, weights, parameters, buffers, a stream."""
+
+    def __init__(self, ordinal: int) -> None:
+        from numba import cuda  # noqa: PLC0415
+
+        self._cuda, self.ordinal, self.stream = cuda, ordinal, cuda.stream()
+        self._arrays: dict[str, Any] = {}
+        self._digests: dict[str, Digest] = {}
+        self._outputs: list[DeviceArray] = []
+        self.flags = cuda.to_device(np.zeros(1, np.int32))
+
+    def upload(self, name: str, host: Array) -> Any:
+        """Copy to the device, into the buffer of that name if it fits."""
+        array = self._arrays.get(name)
+        if array is None or array.shape != host.shape or array.dtype != host.dtype:
+            array = self._arrays[name] = self._cuda.device_array(host.shape, host.dtype)
+        if host.size:
+            array.copy_to_device(host, stream=self.stream)
+        return array
+
+    def keep(self, name: str, host: Array, n_jobs: int | None) -> Any:
+        """Copy to the device only what is not there yet: float32 that a digest tells from the last."""
+        found = digest(host, n_jobs)
+        if self._digests.get(name) != found:
+            self.upload(name, host)
+            self._digests[name] = found
+        return self._arrays[name]
+
+    def outputs(self, shape: tuple[int, ...]) -> list[DeviceArray]:
+        """Gradient and Hessian: those of the last round if nobody holds them any more."""
+        if not self._outputs or self._outputs[0].shape != shape or not all_free(self._outputs):
+            self._outputs = [DeviceArray(self._cuda.device_array(shape, np.float32)) for _ in range(2)]
+        return list(self._outputs)
+
+    def found_flags(self) -> int:
+        """Wait for the kernel, and what it noticed."""
+        flags = self.flags.copy_to_host(stream=self.stream)
+        self.stream.synchronize()
+        return int(flags[0])
+
+
+# A list for each data set: of two threads that train on one, each pops or makes one of its own.
+_idle: weakref.WeakKeyDictionary[Any, list[DeviceCache]] = weakref.WeakKeyDictionary()
+
+
+def idle_caches(owner: Any | None) -> list[DeviceCache]:
+    if owner is None:
+        return []
+    caches = _idle.get(owner)
+    if caches is None:
+        caches = _idle.setdefault(owner, [])
+        weakref.finalize(owner, _empty, caches).atexit = False
+    return caches
+
+
+def _empty(caches: list[DeviceCache]) -> None:
+    """Give device memory back when the data set dies: Numba would put it off until it needs some itself."""
+    ordinals = {device_cache.ordinal for device_cache in caches}
+    caches.clear()
+    from numba import cuda  # noqa: PLC0415
+
+    for ordinal in ordinals:
+        with cuda.gpus[ordinal]:
+            pending = getattr(cuda.current_context(), "deallocations", None)
+            if pending is not None:  # the simulator has none
+                pending.clear()

@@ -1,0 +1,129 @@
+"""exp and log1p in float32 without branches, so that LLVM vectorises the loops that call them.
+
+The polynomials are Chebyshev fits made with 40-digit mpmath (`mpmath.chebyfit`); their errors are measured
+against mpmath in `tests/kernels/test_elementary.py`. All constants are float32: a Python float would widen the loop
+to float64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from focalboost._kernels.compile import scalar
+
+ONE = np.float32(1.0)
+ZERO = np.float32(0.0)
+LOG2_E = np.float32(1.4426950408889634)
+LN_2 = np.float32(0.6931471805599453)
+# ln 2 in two parts (Cody and Waite, 1980): the last nine bits of the first are zero, so that its product
+# with an integer of up to nine bits is exact.
+LN_2_HIGH = np.float32(0.693145751953125)
+LN_2_LOW = np.float32(1.428606820309417e-06)
+# Adding 1.5 * 2**23 rounds to the nearest integer and leaves that integer in the low bits.
+ROUNDER = np.float32(12582912.0)
+# Where exponentials stop mattering: e^-200 is 1e-49 of float32's smallest number, whatever multiplies it.
+LARGEST_EXPONENT = np.float32(200.0)
+SMALLEST_POWER = np.float32(-126.0)  # of the normal float32
+POWER_OF_ZERO = np.float32(-127.0)  # one below it, whose bits are those of 0
+TINY = np.float32(np.finfo(np.float32).tiny)
+# Small numbers are carried times 2^24: a class weight of up to 2^24 brings a number below float32's normal
+# range back into it, and it is to be exact there.
+HEADROOM = np.float32(24.0)
+HEADROOM_FACTOR = np.float32(2.0**24)
+HEADROOM_INVERSE = np.float32(2.0**-24)
+HUGE = np.float32(np.finfo(np.float32).max)
+SIGNIFICAND_BITS = np.int32(23)
+EXPONENT_BIAS = np.int32(127)
+SIGNIFICAND_MASK = np.int32(0x007FFFFF)
+BITS_OF_ONE = np.int32(0x3F800000)
+
+# (log1p(x) / x - 1) / x on [0, 1], degree 8: log1p is off by at most 2.9e-8 of its value.
+LOG_1 = np.float32(-0.49999996983084026)
+LOG_2 = np.float32(0.33332841887371347)
+LOG_3 = np.float32(-0.24986526168187279)
+LOG_4 = np.float32(0.19854106231202432)
+LOG_5 = np.float32(-0.1584756572045947)
+LOG_6 = np.float32(0.11561845446366748)
+LOG_7 = np.float32(-0.066757725063173612)
+LOG_8 = np.float32(0.025224054346662599)
+LOG_9 = np.float32(-0.004466211601265708)
+
+# (exp(x) - 1 - x) / x^2 on [-0.35, 0.35], degree 4: exp is off by at most 8.4e-9.
+EXP_2 = np.float32(0.5)
+EXP_3 = np.float32(0.16666573423859741)
+EXP_4 = np.float32(0.041666550162720301)
+EXP_5 = np.float32(0.008363767023287037)
+EXP_6 = np.float32(0.0013926918055947982)
+
+
+@scalar
+def power_of_two(n: np.float32) -> np.float32:
+    """2^n for a whole n, -126 <= n <= 127; 0 for n = -127."""
+    bits = np.float32(n + ROUNDER).view(np.int32)
+    return np.int32(np.int32(bits + EXPONENT_BIAS) << SIGNIFICAND_BITS).view(np.float32)
+
+
+@scalar
+def scaled_power_of_two(n: np.float32) -> np.float32:
+    """2^(n + 24) for a whole n <= 103, 0 below float32's normal range: no subnormal number, which is slow."""
+    lifted = n + HEADROOM
+    return power_of_two(POWER_OF_ZERO if lifted < POWER_OF_ZERO else lifted)
+
+
+@scalar
+def exp_near_zero(x: np.float32) -> np.float32:
+    """exp(x) for |x| <= 0.35."""
+    # Horner to the end: x * x would be subnormal, and slow, for the many rows where x is next to 0.
+    return ONE + x * (ONE + x * (EXP_2 + x * (EXP_3 + x * (EXP_4 + x * (EXP_5 + x * EXP_6)))))
+
+
+@scalar
+def log1p_ratio(x: np.float32) -> np.float32:
+    """log(1 + x) / x for 0 <= x <= 1."""
+    tail = LOG_4 + x * (LOG_5 + x * (LOG_6 + x * (LOG_7 + x * (LOG_8 + x * LOG_9))))
+    return ONE + x * (LOG_1 + x * (LOG_2 + x * (LOG_3 + x * tail)))
+
+
+@scalar
+def log1p_positive(x: np.float32) -> np.float32:
+    """log(1 + x) for 0 <= x, a sum of at most some thousand exponentials."""
+    y = ONE + x
+    bits = np.float32(y).view(np.int32)
+    exponent = np.float32(np.int32(bits >> SIGNIFICAND_BITS) - EXPONENT_BIAS)
+    significand = np.int32(np.int32(bits & SIGNIFICAND_MASK) | BITS_OF_ONE).view(np.float32)
+    # Below 1 the argument itself is exact and 1 + x is not.
+    small = x < ONE
+    part = x if small else significand - ONE
+    return (ZERO if small else exponent * LN_2) + part * log1p_ratio(part)
+
+
+@scalar
+def difference(a: float, b: float) -> tuple[np.float32, np.float32]:
+    """a - b as an unevaluated sum of two float32, exact to 2^-48 (Knuth's two-sum).
+
+    A difference of 20 rounded to one float32 would be off by 1e-6, and focal loss multiplies that by
+    1 + gamma. Where the difference is so large that exponentials of it vanish, the second part is 0.
+    """
+    rounded = a - b
+    minus_b = rounded - a
+    error = (a - (rounded - minus_b)) - (b + minus_b)
+    high = np.float32(rounded)
+    low = np.float32((rounded - high) + error)
+    return high, (low if abs(high) < np.float32(1024.0) else ZERO)
+
+
+@scalar
+def reduce_exponent(high: np.float32, low: np.float32) -> tuple[np.float32, np.float32]:
+    """Split high + low <= 0 into n ln 2 + rest with a whole n; returns n and the rest, |rest| <= 0.35."""
+    below = high + low < -LARGEST_EXPONENT
+    high = -LARGEST_EXPONENT if below else high
+    low = ZERO if below else low
+    n = ((high + low) * LOG2_E + ROUNDER) - ROUNDER
+    return n, ((high - n * LN_2_HIGH) - n * LN_2_LOW) + low
+
+
+@scalar
+def scaled_exp_negative(high: np.float32, low: np.float32) -> np.float32:
+    """2^24 exp(high + low) for high + low <= 0; 0 below 1e-45."""
+    n, rest = reduce_exponent(high, low)
+    return scaled_power_of_two(n) * exp_near_zero(rest)

@@ -1,0 +1,159 @@
+"""The focal formulae, once, as scalar functions of one margin.
+
+Every kernel (CPU threads, float64 reference, GPU) is a loop over these functions; nothing else in the package
+holds focal mathematics. With the signed margin s (the margin of the target against the rest)
+
+    p = sigmoid(s)    q = sigmoid(-s)    L = -log p    w = alpha_t q^gamma
+
+    loss        w L                                        Lin et al., ICCV 2017, eq. 5
+    slope       w (gamma p L + q)                          -d loss / d s, never negative
+    reweighted  p slope                                    w times cross-entropy's, never negative
+    excess      w p gamma [2 q + L (gamma p - 1)]          exact minus reweighted
+    exact       reweighted + excess                        d^2 loss / d s^2
+    guarded     reweighted + max(excess, 0)
+
+In both tails these are a small number times factors of size 1. With e = exp(-|s|), r = 1 / (1 + e), so that
+p and q are r and e r in the order of the sign, and
+
+    l = log1p(e) / e, b = l      for s > 0             l = L, b = e L      for s <= 0
+
+    slope = (w e  or  w) r (1 + gamma b)    reweighted = w e r^2 (1 + gamma b)
+    excess = w e r gamma [2 r + l (gamma p - 1)]
+
+where `w e` is one exponential: nothing under- or overflows on the way to a result that does not.
+
+A softmax over K classes is the same function of s = z_t - log sum_{k != t} exp z_k: with the shares
+pi_k = exp z_k / sum_{j != t} exp z_j of the other classes, ds/dz_t = 1 and ds/dz_k = -pi_k, so that
+
+    gradient_t = -slope                  gradient_k = slope pi_k
+    hessian_t  = reweighted + excess     hessian_k  = pi_k (reweighted + slope q (1 - pi_k) + excess pi_k)
+
+Two classes have pi = 1 and give the binary numbers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from focalboost._kernels.compile import scalar
+from focalboost._kernels.elementary import (
+    LN_2,
+    LOG2_E,
+    ONE,
+    ROUNDER,
+    SMALLEST_POWER,
+    ZERO,
+    exp_near_zero,
+    log1p_ratio,
+    power_of_two,
+    reduce_exponent,
+    scaled_power_of_two,
+)
+
+Scalar = float | np.float32
+Terms = tuple[Scalar, Scalar, Scalar, Scalar, Scalar, Scalar, Scalar]
+
+
+@scalar
+def fast_terms(high: np.float32, low: np.float32, gamma_head: np.float32, gamma_rest: np.float32) -> Terms:
+    """p, q, r, l, b, and 2^24 times (w e or w) and w e at s = high + low, in float32, without branches.
+
+    w is q^gamma here. gamma = gamma_head + gamma_rest, where gamma_head has at most 12 significant bits: with
+    log q = n ln 2 + u, the product n gamma_head is exact, so that q^gamma keeps its relative accuracy (3e-7)
+    over float32's whole range instead of losing gamma |s| roundings.
+    """
+    positive = high + low > ZERO
+    n, rest = reduce_exponent(-high if positive else high, -low if positive else low)
+    mantissa_e = exp_near_zero(rest)
+    # Where e is below the normal range, all that it is added to is 1.
+    e = power_of_two(SMALLEST_POWER if n < SMALLEST_POWER else n) * mantissa_e
+    r = ONE / (ONE + e)
+    ratio = log1p_ratio(e)
+    log1p_e = e * ratio
+    # -log p = log1p(e) - s for s <= 0, and -s = -(n ln 2 + rest).
+    log_term = ratio if positive else log1p_e - (n * LN_2 + rest)
+    b = ratio if positive else e * log_term
+    # log2 of w: whole + part, a large number that is exact and a small one.
+    whole = n * gamma_head if positive else ZERO
+    u = (rest if positive else ZERO) - log1p_e
+    part = (n * gamma_rest if positive else ZERO) + (gamma_head + gamma_rest) * u * LOG2_E
+    k = ((whole + part) + ROUNDER) - ROUNDER
+    mantissa_w = exp_near_zero(((whole - k) + part) * LN_2)
+    scaled_weight_e = scaled_power_of_two(k + n) * (mantissa_w * mantissa_e)
+    scaled_weight = scaled_weight_e if positive else scaled_power_of_two(k) * mantissa_w
+    p, q = (r if positive else e * r), (e * r if positive else r)
+    return p, q, r, log_term, b, scaled_weight, scaled_weight_e
+
+
+@scalar
+def precise_terms(s: float, gamma: float) -> Terms:
+    """What `fast_terms` approximates, in float64 and not scaled."""
+    e = math.exp(-abs(s))
+    r = 1.0 / (1.0 + e)
+    # log1p(e) / e is 1 to the last bit long before e becomes subnormal.
+    ratio = math.log1p(e) / e if e > 1e-300 else 1.0
+    positive = s > 0.0
+    log_term = ratio if positive else e * ratio - s
+    b = ratio if positive else e * log_term
+    w = math.exp(-gamma * (e * ratio + (s if positive else 0.0)))
+    p, q = (r if positive else e * r), (e * r if positive else r)
+    return p, q, r, log_term, b, (w * e if positive else w), w * e
+
+
+@scalar
+def focal_loss(s: float, gamma: float) -> float:
+    """(1 - p)^gamma (-log p) of the signed margin s, in float64."""
+    log1p_e = math.log1p(math.exp(-abs(s)))
+    if s > 0.0:
+        return math.exp(-gamma * (log1p_e + s)) * log1p_e
+    return math.exp(-gamma * log1p_e) * (log1p_e - s)
+
+
+@scalar
+def derivatives(
+    terms: Terms, gamma: Scalar, lowest: Scalar, highest: Scalar
+) -> tuple[Scalar, Scalar, Scalar]:
+    """Slope, reweighted Hessian, and the excess of the exact one, held within the sign that the bounds allow.
+
+    The bounds choose the Hessian: (-inf, inf) exact, (0, inf) guarded, (0, 0) reweighted.
+    """
+    p, _, r, log_term, b, scaled_weight, scaled_weight_e = terms
+    core = r + gamma * (r * b)
+    bracket: Scalar = gamma * ((r + r) + log_term * (gamma * p - ONE))
+    bracket = lowest if bracket < lowest else bracket
+    bracket = highest if bracket > highest else bracket
+    return scaled_weight * core, scaled_weight_e * (r * core), scaled_weight_e * (r * bracket)
+
+
+@scalar
+def other_gradient(slope: Scalar, share: Scalar) -> Scalar:
+    """d loss / d z_k of a class k that is not the target."""
+    return slope * share
+
+
+@scalar
+def other_hessian(
+    q: Scalar, slope: Scalar, reweighted: Scalar, excess: Scalar, share: Scalar, complement: Scalar
+) -> Scalar:
+    """d^2 loss / d z_k^2 of a class k that is not the target; complement = 1 - share, without cancellation.
+
+    If slope, excess, share and complement come times c and reweighted times c^2, it comes times c^3.
+    """
+    return share * (reweighted + slope * q * complement + excess * share)
+
+
+@scalar
+def log_focal_slope(s: float, gamma: float) -> float:
+    """log phi(p), phi = (1-p)^gamma + gamma p (1-p)^(gamma-1) (-log p), p = sigmoid(s), in float64.
+
+    Charoenphakdee et al., CVPR 2021: the class posterior is proportional to p / phi(p).
+    Written as -gamma softplus(s) + log1p(gamma p L / q), where p L / q = log1p(e) / e for s > 0 tends to 1.
+    """
+    e = math.exp(-abs(s))
+    log1p_e = math.log1p(e)
+    if s > 0.0:
+        ratio = log1p_e / e if e > 1e-300 else 1.0
+        return math.log1p(gamma * ratio) - gamma * (log1p_e + s)
+    return math.log1p(gamma * e * (log1p_e - s)) - gamma * log1p_e

@@ -1,0 +1,220 @@
+"""What one row contributes: labels, class weights and row weights around the formulae of `formulas`.
+
+The loops of the CPU and the kernels of the GPU call these functions, each in its own order over the data.
+`gamma`, `head`, `rest` and `alpha` are a row of `interface.kernel_table`: gamma, its 12-bit head, the
+rest of it, 2^-24 alpha times scale. `lowest`, `highest` and `floor` bound the excess and the Hessian.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from focalboost._kernels.compile import scalar
+from focalboost._kernels.elementary import (
+    HEADROOM_FACTOR,
+    HEADROOM_INVERSE,
+    ONE,
+    ZERO,
+    difference,
+    log1p_positive,
+    scaled_exp_negative,
+)
+from focalboost._kernels.flags import BAD_LABEL, NO_FLAG, margin_flag, positive_hessian, weight_flag
+from focalboost._kernels.formulas import Scalar, derivatives, fast_terms, other_gradient, other_hessian
+
+Float = np.float32
+
+HALF = np.float32(0.5)
+# Numba lets a signed index count from the end, and pays four instructions for each access.
+Index = np.uint64
+Class = np.uint32
+
+
+@scalar
+def split_margin(x: Any) -> tuple[Float, Float]:
+    """A float64 margin as two float32, so that no digit that matters is lost; a float32 one unchanged."""
+    high = np.float32(x)
+    if isinstance(x, np.float32):
+        return high, ZERO
+    return high, np.float32(x - high)
+
+
+@scalar
+def hard_row(
+    x: Any,
+    positive: bool,
+    weight: Float,
+    gamma: Float,
+    head: Float,
+    rest: Float,
+    alpha: Float,
+    lowest: Float,
+    highest: Float,
+    floor: Float,
+) -> tuple[Float, Float]:
+    """Gradient and Hessian of one sigmoid with label 1 (positive) or 0, whose parameters are given."""
+    high, low = split_margin(x if positive else -x)
+    terms = fast_terms(high, low, head, rest)
+    slope, reweighted, excess = derivatives(terms, gamma, lowest, highest)
+    factor = weight * alpha
+    gradient = (-slope if positive else slope) * factor
+    return gradient, positive_hessian((reweighted + excess) * factor, weight, floor)
+
+
+@scalar
+def soft_row(
+    x: Any,
+    y: Float,
+    weight: Float,
+    gamma_0: Float,
+    head_0: Float,
+    rest_0: Float,
+    alpha_0: Float,
+    gamma_1: Float,
+    head_1: Float,
+    rest_1: Float,
+    alpha_1: Float,
+    lowest: Float,
+    highest: Float,
+    floor: Float,
+) -> tuple[Float, Float]:
+    """The same for a label in [0, 1]: the mixture y l(1) + (1 - y) l(0), both sides of the margin."""
+    high, low = split_margin(x)
+    terms = fast_terms(high, low, head_1, rest_1)
+    slope, reweighted, excess = derivatives(terms, gamma_1, lowest, highest)
+    factor = weight * alpha_1 * y
+    g, h = -slope * factor, (reweighted + excess) * factor
+    terms = fast_terms(-high, -low, head_0, rest_0)
+    slope, reweighted, excess = derivatives(terms, gamma_0, lowest, highest)
+    factor = weight * alpha_0 * (ONE - y)
+    return g + slope * factor, positive_hessian(h + (reweighted + excess) * factor, weight, floor)
+
+
+@scalar
+def class_derivatives(
+    is_target: bool,
+    is_other: bool,
+    share: Float,
+    remainder: Float,
+    inverse: Float,
+    q: Scalar,
+    slope: Scalar,
+    reweighted: Scalar,
+    excess: Scalar,
+    factor: Float,
+    weight: Float,
+    hessian_factor: Float,
+    floor: Float,
+) -> tuple[Float, Float]:
+    """Gradient and Hessian by the margin of one class of a softmax.
+
+    share and remainder are exp(z_k - z_other) and their sum over all classes but the target and `other`, the
+    largest of the rest; they come times 2^24, as do slope, reweighted and excess (`elementary.HEADROOM`).
+    """
+    # One 2^-24 is in the factor.
+    pi = share * inverse
+    complement = remainder * inverse if is_other else HEADROOM_FACTOR - pi
+    h_other = other_hessian(q, slope, reweighted * HEADROOM_FACTOR, excess, pi, complement)
+    h_other *= factor * (HEADROOM_INVERSE * HEADROOM_INVERSE)
+    h = hessian_factor * (factor * (reweighted + excess) if is_target else h_other)
+    g_other = other_gradient(slope, pi) * (factor * HEADROOM_INVERSE)
+    return (-slope * factor if is_target else g_other), positive_hessian(h, weight, floor)
+
+
+@scalar
+def share_of(z: Any, largest: Any) -> Float:
+    """2^24 exp(z - largest) for z <= largest."""
+    high, low = difference(z, largest)
+    return scaled_exp_negative(high, low)
+
+
+@scalar
+def target_terms(
+    z: Any,
+    largest: Any,
+    remainder: Float,
+    gamma: Float,
+    head: Float,
+    rest: Float,
+    lowest: Float,
+    highest: Float,
+) -> tuple[Scalar, Scalar, Scalar, Scalar]:
+    """q, slope, reweighted Hessian and excess of a target with margin z beside the others' shares."""
+    high, low = difference(z, largest)
+    low = np.float32(low - log1p_positive(np.float32(remainder * HEADROOM_INVERSE)))
+    terms = fast_terms(high, low, head, rest)
+    slope, reweighted, excess = derivatives(terms, gamma, lowest, highest)
+    return terms[1], slope, reweighted, excess
+
+
+@scalar
+def inverse_total(remainder: Float) -> Float:
+    """1 / (1 + remainder / 2^24): what the shares are to be multiplied by."""
+    return HEADROOM_FACTOR / (HEADROOM_FACTOR + remainder)
+
+
+@scalar
+def target_class(y: Float, n_classes: np.uint32) -> tuple[np.uint32, np.int32]:
+    """The label as a class, 0 if it is none, and its flag."""
+    inside = (y >= ZERO) & (y < np.float32(n_classes))
+    k = Class(y if inside else ZERO)
+    return k, (NO_FLAG if inside & (np.float32(k) == y) else BAD_LABEL)
+
+
+def softmax_row(
+    z: Any,
+    first: np.uint64,
+    y: Float,
+    weight: Float,
+    table: Any,
+    lowest: Float,
+    highest: Float,
+    floor: Float,
+    hessian_factor: Float,
+    gradient: Any,
+    hessian: Any,
+    first_hessian: np.uint64,
+) -> np.int32:
+    """Gradient and Hessian of one row of margins, z[first : first + n_classes]; returns flags.
+
+    What `softmax.softmax_hard` does for a tile of rows, in the order that suits one GPU thread. The
+    gradient is written from `first` too, and may be written over the margins.
+    """
+    # Loops of one's own: those of range() carry a second 64-bit counter on the GPU.
+    n_classes, one = Class(table.shape[0]), Class(1)
+    target, flag = target_class(y, n_classes)
+    target = Class(target)
+    flags = np.int32(flag | weight_flag(weight))
+    k, other = Class(0), Class(1 if target == 0 else 0)
+    largest = z[first + other]
+    while k < n_classes:
+        z_k = z[first + k]
+        flags = np.int32(flags | margin_flag(z_k))
+        if k != target and z_k > largest:
+            largest, other = z_k, k
+        k = Class(k + one)
+    z_t = z[first + target]
+    k, remainder = Class(0), ZERO
+    while k < n_classes:
+        # Of the target and the largest other the exponentials are not used, or 1.
+        distinct = (k != target) & (k != other)
+        share = np.float32(share_of(z[first + k] if distinct else largest, largest))
+        gradient[first + k] = share
+        remainder += share if distinct else ZERO
+        k = Class(k + one)
+    q, slope, reweighted, excess = target_terms(
+        z_t, largest, remainder, table[target, 0], table[target, 1], table[target, 2], lowest, highest
+    )
+    factor = table[target, 3] * weight
+    inverse = inverse_total(remainder)
+    k = Class(0)
+    while k < n_classes:
+        share = np.float32(gradient[first + k])
+        gradient[first + k], hessian[first_hessian + k] = class_derivatives(
+            k == target, k == other, share, remainder, inverse, q, slope, reweighted, excess, factor, weight,
+            hessian_factor, floor,
+        )  # fmt: skip
+        k = Class(k + one)
+    return flags

@@ -1,0 +1,228 @@
+"""Multi-class focal loss: a softmax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import logsumexp
+
+from focalboost import _validation
+from focalboost._boosters.caller import Library
+from focalboost._kernels import cpu
+from focalboost._kernels.backend import Backend
+from focalboost._kernels.interface import BOUNDS, Parameters
+from focalboost._kernels.softmax import softmax_mean_hessian
+from focalboost._typing import Array
+from focalboost.calibration import multiclass_margin, multiclass_posterior
+from focalboost.losses._base import FocalLoss
+from focalboost.losses._totals import Totals, class_totals, totals
+
+
+@dataclass(frozen=True, repr=False)
+class MulticlassFocalLoss(FocalLoss):
+    """Multi-class focal loss, `-alpha_t (1 - p_t)^gamma_t log(p_t)` with p = softmax(margins).
+
+    Parameters
+    ----------
+    gamma : float or sequence of n_classes floats, default=2.0
+        Focusing parameter >= 0, one for all classes or one per class. 0 is cross-entropy.
+    alpha : None, sequence of n_classes floats or "balanced", default=None
+        Class weights > 0, in the order of the classes. "balanced" is n / (n_classes n_class), resolved by
+        `for_labels`.
+    n_classes : int or None, default=None
+        Needed only where an empty shard of a cluster has to know it; `for_labels` sets it.
+    hessian, device, n_jobs
+        As in `BinaryFocalLoss`. The Hessian is the diagonal, which is what boosters use.
+
+    Attributes
+    ----------
+    scale : float
+        As in `BinaryFocalLoss`.
+    intercept, base_score : tuple of n_classes floats
+        Margins of mean zero.
+
+    Notes
+    -----
+    With p = softmax(margins), target t, q the sum of the other p_k and c = scale alpha_t::
+
+        loss          -c q^gamma log p_t
+        G             c (q^gamma - gamma p_t q^(gamma - 1) log p_t)
+        C             c gamma p_t q^gamma [(2 + log p_t) / q - (gamma - 1) p_t log(p_t) / q^2]
+        gradient_k    G (p_k - [k = t])
+        exact_k       G p_k (1 - p_k) + C (p_k - [k = t])^2                   diagonal of the Hessian
+        reweighted_k  G p_k (1 - p_k)
+        guarded_k     max(exact_k, reweighted_k)
+
+    The posterior is proportional to p_k / (alpha_k phi_k(p_k)), with phi as in `BinaryFocalLoss`.
+
+    XGBoost doubles the diagonal in its own softmax, LightGBM multiplies it by K / (K - 1). Called by a
+    booster, the loss does what that booster does, so that gamma = 0 trains the built-in model;
+    `gradient_hessian` gives the diagonal itself.
+
+    Examples
+    --------
+    >>> from focalboost import MulticlassFocalLoss
+    >>> loss = MulticlassFocalLoss(gamma=2.0).for_labels([0] * 90 + [1] * 9 + [2])
+    >>> [round(margin, 3) for margin in loss.intercept]
+    [1.302, 0.393, -1.695]
+    """
+
+    n_classes: int | None = field(default=None, kw_only=True)
+
+    objective = "multi:softprob"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set(n_classes=_validation.check_count("n_classes", self.n_classes, 2))
+        for name in ("gamma", "alpha"):
+            value = getattr(self, name)
+            if isinstance(value, tuple):
+                if len(value) < 2:
+                    raise ValueError(f"{name} == {value!r}, must have one entry per class, 2 or more.")
+                _validation.check_length(name, value, self.n_classes or len(value), "class")
+                self._set(n_classes=len(value))
+
+    def _check_alpha(self) -> Any:
+        if _validation.is_named(self.alpha):
+            return self.alpha
+        if not _validation.is_sequence(self.alpha):
+            raise ValueError(
+                f"alpha == {_validation.show(self.alpha)}, must be one weight per class, in the order of the "
+                "classes: one number weighs all of them alike, which changes nothing. Pass None for no "
+                "weights, or 'balanced'."
+            )
+        return _validation.check_weights(self.alpha)
+
+    def _gammas(self, n_classes: int) -> Array:
+        return np.broadcast_to(np.asarray(self.gamma, float), (n_classes,)).copy()
+
+    def _alphas(self, n_classes: int) -> Array:
+        alpha = self._numeric_alpha()
+        return np.broadcast_to(np.asarray(1.0 if alpha is None else alpha, float), (n_classes,)).copy()
+
+    def _parameters(self, n_classes: int, hessian_factor: float = 1.0) -> Parameters:
+        alpha = self._alphas(n_classes) * self.scale
+        return Parameters(self._gammas(n_classes), alpha, self.hessian, hessian_factor=hessian_factor)
+
+    def start_margins(self) -> Array:
+        # LightGBM starts a softmax at the log frequencies themselves, not at their differences from the mean.
+        margins = super().start_margins()
+        return np.asarray(margins - logsumexp(margins))
+
+    def lightgbm_objective(self, n_outputs: int) -> str:
+        return f"multiclass num_class:{n_outputs}"
+
+    def _base_score(self) -> tuple[float, ...]:
+        """XGBoost takes the margins themselves for multi:softprob."""
+        intercept: tuple[float, ...] = self.intercept
+        return intercept
+
+    def _complete_shard(self, raw: Array) -> Array:
+        if raw.size or raw.shape[1:] not in {(), (0,)}:
+            return raw
+        if self.n_classes is None:
+            raise ValueError(
+                "n_classes == None, must be a number where a shard has no rows: use "
+                "loss.for_labels(y) or MulticlassFocalLoss(..., n_classes=K)."
+            )
+        return raw.reshape(0, self.n_classes)
+
+    def _softmax_hessian_factor(self, library: Library | None, n_outputs: int) -> float:
+        if library is None:
+            return 1.0
+        return 2.0 if library == "xgboost" else n_outputs / (n_outputs - 1.0)
+
+    def _check_matrix(self, raw_prediction: Any) -> Array:
+        raw = _validation.numeric("raw_prediction", raw_prediction)
+        if raw.ndim != 2 or raw.shape[1] < 2:
+            raise ValueError(
+                f"raw_prediction has shape {raw.shape}, must be (n_samples, n_classes) with 2 or "
+                "more classes: set num_class in the booster's params, or use BinaryFocalLoss for one margin."
+            )
+        if self.n_classes is not None and raw.shape[1] != self.n_classes:
+            raise ValueError(
+                f"raw_prediction has shape {raw.shape}, must be (n_samples, {self.n_classes}): the loss "
+                f"has {self.n_classes} classes. Set num_class={self.n_classes} in the booster's params."
+            )
+        return raw
+
+    def _check_arrays(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any
+    ) -> tuple[Array, Array, Array | None]:
+        raw = self._check_matrix(raw_prediction)
+        y = _validation.numeric("y_true", y_true)
+        if y.shape == (raw.shape[0], 1):
+            y = y[:, 0]
+        if y.shape != (raw.shape[0],):
+            raise ValueError(
+                f"y_true has shape {y.shape}, must be ({raw.shape[0]},), a class 0, 1, ... per row."
+            )
+        return y, raw, _validation.check_weight_shape(sample_weight, raw.shape[0])
+
+    def _derivatives(
+        self, y: Array, raw: Array, weight: Array | None, *, hessian_factor: float, backend: Backend
+    ) -> tuple[Any, Any]:
+        n_classes = raw.shape[1]
+        parameters = self._parameters(n_classes, hessian_factor)
+        gradient, hessian, flags = backend.softmax(y, raw, weight, parameters)
+        _validation.raise_for_flags(flags, y, raw, weight, _validation.classes(n_classes))
+        return gradient, hessian
+
+    def _loss_values(self, y: Array, raw: Array) -> Array:
+        n_classes = raw.shape[1]
+        values = np.empty(raw.shape[0])
+        flags = cpu.softmax_loss(y, raw, self._parameters(n_classes), values, self.n_jobs)
+        _validation.raise_for_flags(flags, y, raw, None, _validation.classes(n_classes))
+        return values
+
+    def _start_loss(self, y: Array, raw: Array, weight: Array | None) -> float:
+        n_classes = raw.shape[1]
+        share = np.bincount(y.astype(np.intp), weight, minlength=n_classes)
+        start = np.zeros(n_classes) if self.intercept is None else np.asarray(self.intercept)
+        values = self._loss_values(np.arange(n_classes), np.tile(start, (n_classes, 1)))
+        return float(np.average(values, weights=share))
+
+    def _totals(self, y: Any, sample_weight: Any) -> Totals:
+        labels = _validation.numeric("y", y)
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
+        if labels.ndim != 1:
+            raise ValueError(f"y has shape {labels.shape}, must be (n_samples,), a class 0, 1, ... per row.")
+        weight = _validation.check_weight_shape(sample_weight, labels.shape[0])
+        _validation.raise_for_bad_weight(weight)
+        _validation.classes(self.n_classes or 2**31).check(labels)
+        return class_totals(labels, weight, self.n_classes or 2)
+
+    def for_labels(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        share = totals(self._totals, y, sample_weight).shares
+        n_classes = len(share)
+        if not share.all():
+            missing = int(np.flatnonzero(share == 0)[0])
+            raise ValueError(
+                f"class {missing} of {n_classes} has no rows with weight, must have at least one: the best "
+                "constant of a class that never occurs is infinite. Number the classes that occur from 0."
+            )
+        gamma = self._gammas(n_classes)
+        balanced = self.alpha == _validation.BALANCED
+        alpha = 1.0 / (n_classes * share) if balanced else self._alphas(n_classes)
+        intercept = multiclass_margin(share, gamma=gamma, alpha=alpha)
+        return self._resolved(
+            alpha=tuple(alpha.tolist()) if balanced else self.alpha,
+            intercept=tuple(intercept.tolist()),
+            scale=self._hessian_ratio(share, intercept, gamma, alpha),
+            n_classes=n_classes,
+        )
+
+    def _hessian_ratio(self, share: Array, margins: Array, gamma: Array, alpha: Array) -> float:
+        """Mean Hessian of log loss at the class frequencies over that of this loss at its intercept."""
+        lowest, highest, _ = (float(bound) for bound in BOUNDS[self.hessian])
+        mean = softmax_mean_hessian(share, margins, gamma, alpha, lowest, highest)
+        return float(np.sum(share * (1.0 - share)) / mean)
+
+    def _posterior(self, raw_prediction: ArrayLike) -> Array:
+        raw = self._check_matrix(raw_prediction)
+        n_classes = raw.shape[1]
+        return multiclass_posterior(raw, gamma=self._gammas(n_classes), alpha=self._alphas(n_classes))

@@ -1,0 +1,54 @@
+"""Sums over labels, which are all that a loss is resolved from: of arrays, or of a Dask collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from focalboost._dask import is_collection, over_partitions
+from focalboost._typing import Array
+
+
+class Totals(NamedTuple):
+    """Number of rows, sum of their weights, and the part of it that each label or class has."""
+
+    n_samples: int
+    weight: float
+    labels: Array
+
+    @property
+    def shares(self) -> Array:
+        return self.labels / self.weight
+
+
+def label_totals(labels: Array, weight: Array | None) -> Totals:
+    """Weighted sum of each column of labels between 0 and 1."""
+    # In float64: NumPy sums float32 labels with float32 weights in float32.
+    values = labels.astype(np.float64)
+    if weight is None:
+        return Totals(len(values), float(len(values)), values.sum(axis=0))
+    weights = weight.astype(np.float64)
+    return Totals(len(values), float(weights.sum()), (values * weights[:, None]).sum(axis=0))
+
+
+def class_totals(labels: Array, weight: Array | None, n_classes: int) -> Totals:
+    """Weight of each class; more than `n_classes` if a larger label occurs."""
+    counts = np.bincount(labels.astype(np.intp), weight, minlength=n_classes).astype(np.float64)
+    return Totals(len(labels), float(counts.sum()), counts)
+
+
+def totals(of_block: Callable[[Any, Any], Totals], y: Any, sample_weight: Any) -> Totals:
+    """The sums over all rows; of a Dask collection over all its partitions, in one pass."""
+    blocks = over_partitions(of_block, y, sample_weight) if is_collection(y) else [of_block(y, sample_weight)]
+    n_samples = sum(block.n_samples for block in blocks)
+    if n_samples == 0:
+        raise ValueError("y has no rows, must have at least one of each class.")
+    weight = sum(block.weight for block in blocks)
+    if weight == 0.0:
+        raise ValueError("sample_weight == 0 in all rows, must be > 0 in at least one.")
+    labels = np.zeros(max(len(block.labels) for block in blocks))
+    for block in blocks:
+        labels[: len(block.labels)] += block.labels
+    return Totals(n_samples, weight, labels)

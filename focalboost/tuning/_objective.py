@@ -1,0 +1,375 @@
+"""The objective that Optuna maximizes, its baseline and the model of a trial."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_consistent_length
+
+from focalboost import _validation
+from focalboost._classifier.estimator import check_weight
+from focalboost._classifier.record import plain
+from focalboost._classifier.target import Target, read_target
+from focalboost.tuning import _study
+from focalboost.tuning._evaluation import Evaluation, median_rounds
+from focalboost.tuning._folds import Folds, FoldSettings, check_device
+from focalboost.tuning._scoring import Scoring
+from focalboost.tuning._space import BOOSTERS, DefaultSpace, Space, baseline_values, evaluate_space
+from focalboost.tuning._splits import as_table, fingerprint, fixed_splits
+from focalboost.tuning._study import BASELINE, ROLE, WORKER
+
+_PACKAGES = ("focalboost", "optuna", "scikit-learn", "numpy")
+
+
+def folds_of(booster: str) -> type[Folds]:
+    """The booster is an extra: imported when it is chosen."""
+    import_module(f"focalboost.{booster}")  # which says what to install where the booster is missing
+    if booster == "xgboost":
+        from focalboost.tuning._xgboost import XGBoostFolds  # noqa: PLC0415
+
+        return XGBoostFolds
+    from focalboost.tuning._lightgbm import LightGBMFolds  # noqa: PLC0415
+
+    return LightGBMFolds
+
+
+class CrossValidatedObjective:
+    """What Optuna maximizes: the mean score of focal loss over fixed folds.
+
+    One object is called with every trial. The folds are split, and their data binned, once. A trial trains
+    the folds in their order, each until its validation rows have not been predicted better for
+    `early_stopping_rounds`, reports the mean score so far after each, and leaves it to the study's pruner
+    whether to go on.
+
+    Parameters
+    ----------
+    X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+        What the booster takes.
+    y : array-like of shape (n_samples,), or of 0 and 1 and shape (n_samples, n_labels)
+        Labels: two classes, more, or several labels a row.
+    booster : {"xgboost", "lightgbm"}, default="xgboost"
+        Library to train with.
+    cv : int, splitter of scikit-learn or list of (training, validation) row numbers, default=5
+        Folds. A number makes stratified ones in the order of the rows, with `groups` StratifiedGroupKFold;
+        for several labels a row KFold, with `groups` GroupKFold. For rows with a time TimeSeriesSplit or one
+        split of your own is more honest.
+    scoring : str, scorer, metric, or a list or dict of them, default="average_precision"
+        A name of scikit-learn's, a scorer `(estimator, X, y)`, or a metric `(y_true, y_score)`; all are
+        maximized. `estimator` has classes_, predict_proba (the posterior), decision_function and predict for
+        this X only. A metric sees the probability of the second class, or the matrix. Several make a
+        multi-objective study, which is not pruned. See `focalboost.metrics`.
+    space : callable (trial) -> dict, optional
+        Parameters of the classifier, by scikit-learn's names. Default: `suggest_focal` and
+        `suggest_booster`, without what is fixed. To extend it:
+        `lambda trial: {**suggest_focal(trial), "max_leaves": trial.suggest_int("max_leaves", 8, 256)}`.
+    fixed : dict, optional
+        Parameters of the classifier that all trials have.
+    num_boost_round : int, default=500
+        Most rounds of a fold.
+    early_stopping_rounds : int or None, default=30
+        None trains all rounds.
+    stop_by : {"loss", "score"}, default="loss"
+        What early stopping follows: the focal loss, or the first of `scoring`, computed every round. Where
+        probabilities overfit before the ranking does, stopping by a ranking score trains on and ranks
+        better, and costs the probabilities.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights >= 0, in training and in scores.
+    groups : array-like of shape (n_samples,), optional
+        For splitters that keep groups together.
+    device : str, optional
+        XGBoost's `device`, LightGBM's `device_type`.
+    n_jobs : int, optional
+        Threads for all trials together; None for FOCALBOOST_NUM_THREADS, OMP_NUM_THREADS or all cores given.
+        A fold that starts while k trials run, `study.optimize(n_jobs=k)`, takes a k-th of them.
+    cache : bool, default=True
+        Keep the binned data of all folds (`cache_bytes`); with False every fold of every trial bins anew, to
+        the same scores.
+
+    Attributes
+    ----------
+    direction : str
+        "maximize", for `optuna.create_study(direction=...)`.
+    directions : list of str
+        One for each entry of `scoring`, for `optuna.create_study(directions=...)`.
+    task : {"binary", "multiclass", "multilabel"}
+        Found from y.
+    splits : list of (ndarray, ndarray)
+        Row numbers of the folds.
+    cache_bytes : int
+        Estimate of the memory that the cache takes; logged at INFO level by "focalboost".
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not valid, a fold lacks a class, or both parts of a fold have one row.
+    ImportError
+        If Optuna or the booster is not installed.
+
+    Notes
+    -----
+    Works with studies of any storage, sampler and pruner, with `FixedTrial`, with `FrozenTrial` (a repeated
+    `objective(study.best_trial)` gives the same score) and in a pickle, which has X and no binned data. Each
+    trial's user attributes say "fold_scores", "fold_rounds", "rounds_trained", "num_boost_round" (the median
+    of the folds', which `refit` takes), "seconds", "versions", "worker", "objective" and, for the baseline,
+    "role". The study's attribute "focalboost" has a fingerprint of data, folds and settings: a study is not
+    resumed with others.
+
+    `study.best_params` has what was searched, not what is fixed or set here (LightGBM's subsample_freq,
+    without which subsample does nothing): build the model with `refit`.
+
+    Scores on the folds are optimistic for every trial, because the rounds were chosen on the validation rows,
+    and for the best one, because it was chosen. Judge the refitted model on rows that took no part.
+
+    LightGBM bins the rows of all folds together, without looking at labels.
+
+    Examples
+    --------
+    >>> import optuna
+    >>> from focalboost.datasets import make_transactions
+    >>> from focalboost.tuning import CrossValidatedObjective
+    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+    >>> data = make_transactions(20_000, random_state=0)
+    >>> objective = CrossValidatedObjective(
+    ...     data.data, data.target, cv=3, fixed={"max_depth": 3}, num_boost_round=30, n_jobs=1
+    ... )
+    >>> study = optuna.create_study(direction=objective.direction, sampler=optuna.samplers.RandomSampler(0))
+    >>> objective.enqueue_baseline(study)
+    >>> study.optimize(objective, n_trials=3)
+    >>> model = objective.refit(study.best_trial)
+    >>> model.predict_proba(data.data[:3]).shape
+    (3, 2)
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        booster: Literal["xgboost", "lightgbm"] = "xgboost",
+        cv: Any = 5,
+        scoring: Any = "average_precision",
+        space: Space | None = None,
+        fixed: Mapping[str, Any] | None = None,
+        num_boost_round: int = 500,
+        early_stopping_rounds: int | None = 30,
+        sample_weight: ArrayLike | None = None,
+        groups: Any = None,
+        stop_by: Literal["loss", "score"] = "loss",
+        device: str | None = None,
+        n_jobs: int | None = None,
+        cache: bool = True,
+    ) -> None:
+        _study.load_optuna()
+        self.booster = _validation.check_choice("booster", booster, BOOSTERS)
+        self._y, multilabel = read_target("y", y)
+        table = as_table(X)
+        check_consistent_length(table, self._y, sample_weight, groups)
+        target = Target.of(self._y, multilabel=multilabel)
+        encoded = target.encode("y", self._y)
+        weight = check_weight(sample_weight, len(encoded))
+        _validation.raise_for_bad_weight(weight)
+        self.scoring = Scoring(scoring, weighted=weight is not None)
+        self.splits = fixed_splits(cv, table, encoded, weight, groups, target)
+        self.n_jobs = _validation.check_n_jobs(n_jobs)
+        if num_boost_round is None:
+            raise ValueError("num_boost_round == None, must be a whole number >= 1.")
+        settings = FoldSettings(
+            self.splits,
+            _validation.check_count("num_boost_round", num_boost_round, 1) or 1,
+            _validation.check_count("early_stopping_rounds", early_stopping_rounds, 1),
+            _validation.check_choice("stop_by", stop_by, ("loss", "score")),
+            check_device(device),
+            cache,
+        )
+        fixed = dict(fixed or {})
+        self._folds = folds_of(self.booster)(table, encoded, weight, target, fixed, settings)
+        self._folds.check_names(fixed, "fixed")
+        self.scoring.check_labels(self._folds.resolve(fixed, np.arange(len(encoded)), 1), self._y)
+        self._space = DefaultSpace(self.booster, fixed) if space is None else space
+        self._fingerprint: dict[str, Any] | None = None
+        self._evaluation = Evaluation(self._y, self._folds, self.scoring, self.n_jobs)
+        self._folds.log_memory()
+
+    @property
+    def task(self) -> str:
+        """The kind of labels."""
+        return self._folds.target.task
+
+    @property
+    def cache_bytes(self) -> int:
+        """Estimate of the memory for the binned data of all folds."""
+        return self._folds.cache_bytes()
+
+    @property
+    def direction(self) -> Literal["maximize"]:
+        """Of a study with one objective."""
+        if len(self.directions) > 1:
+            raise ValueError(
+                f"scoring has {len(self.directions)} entries, must have 1 for direction: use "
+                "optuna.create_study(directions=objective.directions)."
+            )
+        return self.directions[0]
+
+    @property
+    def directions(self) -> list[Literal["maximize"]]:
+        """One for each entry of `scoring`."""
+        return ["maximize"] * len(self.scoring.scorers)
+
+    def __call__(self, trial: Any) -> float | tuple[float, ...]:
+        """The mean score over the folds of one trial's parameters.
+
+        Parameters
+        ----------
+        trial : optuna.Trial, FixedTrial or FrozenTrial
+            Asked for parameters, told of the mean after each fold.
+
+        Returns
+        -------
+        float, or one for each entry of `scoring`
+
+        Raises
+        ------
+        optuna.TrialPruned
+            If the study's pruner says so.
+        ValueError
+            If the study has another direction or belongs to other data, a parameter is unknown, a score is
+            not finite, or training diverges.
+        """
+        study = getattr(trial, "study", None)
+        if study is not None:
+            self._check_study(study)
+            trial.set_user_attr(WORKER, _study.this_worker())
+        params = self._folds.complete(self._space(trial))
+        may_prune = len(self.directions) == 1 and trial.user_attrs.get(ROLE) != BASELINE
+        began = time.perf_counter()
+        trial.set_user_attr("objective", self._study_record()["name"])
+        with self._evaluation.counted():
+            scores, rounds, all_rounds = [], [], 0
+            bins = self._folds.bins()
+            for fold in range(len(self.splits)):
+                score, trained = self._evaluation.fold_scores(fold, params, bins)
+                scores.append(score)
+                rounds.append(trained.rounds)
+                all_rounds += trained.all_rounds
+                # After every fold: what was measured is kept when the trial is pruned or the process killed.
+                trial.set_user_attr("fold_scores", self._evaluation.named(scores))
+                trial.set_user_attr("fold_rounds", rounds)
+                trial.set_user_attr("rounds_trained", all_rounds)
+                means = np.mean(scores, axis=0).tolist()
+                if len(means) == 1:
+                    trial.report(means[0], fold)
+                if may_prune and fold + 1 < len(self.splits) and trial.should_prune():
+                    raise _study.load_optuna().TrialPruned
+        trial.set_user_attr("num_boost_round", median_rounds(rounds))
+        trial.set_user_attr("seconds", round(time.perf_counter() - began, 3))
+        trial.set_user_attr("versions", _study.versions(*_PACKAGES, self.booster))
+        return means[0] if len(means) == 1 else tuple(means)
+
+    # ------------------------------------------------------------------ one study, one objective
+    def _study_record(self) -> dict[str, Any]:
+        """What makes the values of two trials comparable. Reading 1 GB takes about a second, once."""
+        if self._fingerprint is None:
+            folds = self._folds
+            record = {
+                "booster": self.booster,
+                "classes": plain(folds.target.classes),
+                "data": fingerprint(folds.X, folds.encoded, folds.weight),
+                "folds": fingerprint(*(part for split in self.splits for part in split)),
+                "scoring": self.scoring.names,
+                "fixed": plain(folds.fixed),
+                "num_boost_round": folds.settings.num_boost_round,
+                "early_stopping_rounds": folds.settings.early_stopping_rounds,
+                "stop_by": folds.settings.stop_by,
+            }
+            self._fingerprint = {**record, "name": fingerprint(repr(sorted(record.items())))}
+        return self._fingerprint
+
+    def _check_study(self, study: Any) -> None:
+        _study.check_directions(study, len(self.directions))
+        _study.check_record(study, self._study_record())
+
+    def enqueue_baseline(self, study: Any, params: Mapping[str, Any] | None = None) -> None:
+        """Put plain log loss first in the queue, so that the best trial is never worse on the folds.
+
+        Does nothing where the study has one that finished, runs or waits. The baseline is never pruned. Where
+        several workers share a study, enqueue from one before the others start.
+
+        Parameters
+        ----------
+        study : optuna.Study
+            The study.
+        params : dict, optional
+            Values of the booster's parameters, by their names in the study, in place of the library's
+            defaults: those in use today, say. Parameters of a space of one's own need values here.
+
+        Raises
+        ------
+        ValueError
+            If a value is missing, unknown or outside the space, the point is not plain log loss, or the study
+            belongs to other data.
+        """
+        self._check_study(study)
+        where = "the baseline"
+        found, point = evaluate_space(
+            self._space, baseline_values(self.booster), params or {}, where, inside=True
+        )
+        complete = self._folds.complete(found)
+        estimator = self._folds.new_estimator(complete)
+        for name, neutral in (("focal_gamma", 0.0), ("focal_alpha", None), ("focal_alpha_power", 0.0)):
+            value = getattr(estimator, name)
+            if value is not None and value != neutral:
+                raise ValueError(
+                    f"{where} has {name} == {value!r}, must have {neutral!r}: it is plain log loss. Leave it "
+                    "out of fixed, or give params the value of the space that means it."
+                )
+        if not _study.has_baseline(study):
+            study.enqueue_trial(point, user_attrs={ROLE: BASELINE})
+
+    def refit(self, trial: Any, *, num_boost_round: int | None = None) -> Any:
+        """A classifier with the parameters of a trial, trained on all rows.
+
+        Parameters
+        ----------
+        trial : optuna.trial.FrozenTrial or dict
+            Such as `study.best_trial`, or `study.best_params`.
+        num_boost_round : int, optional
+            Rounds. Default: the median over the folds, as the trial noted it. For a dict, or a trial that was
+            pruned, the folds are trained again to find it.
+
+        Returns
+        -------
+        FocalXGBClassifier or FocalLGBMClassifier, fitted
+
+        Raises
+        ------
+        ValueError
+            If a parameter of the space has no value, the dict has another, or the trial belongs to another
+            objective.
+        TypeError
+            If it is neither a trial nor a dict.
+        """
+        rounds = _validation.check_count("num_boost_round", num_boost_round, 1)
+        is_trial = hasattr(trial, "params") and hasattr(trial, "user_attrs")
+        if not is_trial and not isinstance(trial, Mapping):
+            raise TypeError(
+                f"trial == {trial!r:.80}, must be a trial or a dict of parameters: study.best_trial, one of "
+                "study.best_trials, or study.best_params."
+            )
+        values, attributes = (trial.params, trial.user_attrs) if is_trial else (trial, {})
+        if attributes.get("objective", self._study_record()["name"]) != self._study_record()["name"]:
+            raise ValueError(
+                f"trial {getattr(trial, 'number', '')} was scored by another objective, must be one of this: "
+                "its rounds were found on other data, folds or settings. Pass trial.params to find them anew."
+            )
+        found, _ = evaluate_space(self._space, {}, values, "refit", inside=False)
+        params = self._folds.complete(found)
+        rounds = rounds or attributes.get("num_boost_round")
+        if rounds is None:
+            rounds = self._evaluation.rounds(params)
+        model = self._folds.new_estimator({**params, "n_estimators": rounds, "n_jobs": self.n_jobs})
+        return model.fit(self._folds.X, self._y, sample_weight=self._folds.weight)

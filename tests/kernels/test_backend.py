@@ -1,0 +1,42 @@
+"""Who computes: what is asked of CUDA when, and what is said where it is missing."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from focalboost import BinaryFocalLoss
+from focalboost._boosters import caller
+from focalboost._kernels import cuda as _cuda
+
+xgb = pytest.importorskip("xgboost")
+
+X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+Y = (X[:, 0] > 0.5).astype(np.float32)
+
+
+def test_auto_falls_back_to_the_cpu_and_says_so_once(without_extra, monkeypatch, caplog):
+    monkeypatch.setattr(caller, "cuda_ordinal", lambda booster: 0)
+    data = xgb.DMatrix(X, Y)
+    with caplog.at_level(logging.INFO, "focalboost"):
+        found = xgb.train({"max_depth": 2}, data, 3, obj=BinaryFocalLoss(2.0))
+    expected = xgb.train({"max_depth": 2}, data, 3, obj=BinaryFocalLoss(2.0, device="cpu"))
+    np.testing.assert_array_equal(found.predict(data), expected.predict(data))
+    said = [record for record in caplog.records if record.name == "focalboost"]
+    assert [record.levelname for record in said] == ["INFO"]
+    assert said[0].getMessage() == (
+        "the booster is on a GPU, focal gradients are computed on the CPU: numba-cuda is not installed. "
+        "pip install 'focalboost[cuda]'."
+    )
+
+
+def test_nobody_asks_for_cuda_who_does_not_need_it(monkeypatch):
+    def fail(ordinal=0):
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(_cuda, "problem", fail)
+    xgb.train({"max_depth": 2}, xgb.DMatrix(X, Y), 1, obj=BinaryFocalLoss(2.0))
+    monkeypatch.setattr(caller, "cuda_ordinal", lambda booster: 0)
+    xgb.train({"max_depth": 2}, xgb.DMatrix(X, Y), 1, obj=BinaryFocalLoss(2.0, device="cpu"))
+    xgb.XGBClassifier(objective=BinaryFocalLoss(device="cpu"), n_estimators=1).fit(X, Y)
+    BinaryFocalLoss().gradient_hessian(Y, X[:, 0])

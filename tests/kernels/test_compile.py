@@ -1,0 +1,200 @@
+"""Machine code on disk is never stale, a damaged file of it is made anew, and loops are vectorised."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+import pytest
+
+from focalboost._kernels import sigmoid, softmax
+from focalboost._kernels.compile import FAST_MATH, source_digest
+from focalboost._kernels.interface import BOUNDS, kernel_table
+from tests.structure import PACKAGE
+
+GRADIENT = (
+    "from focalboost import BinaryFocalLoss\n"
+    "print(BinaryFocalLoss(2.0, n_jobs=1).gradient_hessian([1.0], [0.5])[0][0])"
+)
+
+
+FORMULA = "return scaled_weight * core, "
+
+
+def without_numba():
+    """The environment without what the tests tell Numba."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("NUMBA")}
+
+
+def run(code, folder, **environment):
+    """In a process of its own, with the package of that folder and no cache but its own."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=False, cwd=folder,
+        env={**without_numba(), "PYTHONPATH": str(folder), **environment},
+    )  # fmt: skip
+
+
+def call(command, folder):
+    result = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, env=without_numba()
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def replace(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The package beside its own cache."""
+    shutil.copytree(PACKAGE, tmp_path / "focalboost", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def cached(folder, ending):
+    return sorted(
+        (folder / "focalboost" / "_kernels" / "__pycache__").glob(f"sigmoid.sigmoid_hard*.{ending}")
+    )
+
+
+def test_a_changed_formula_gives_changed_numbers(copy):
+    """The formula stands in another file than the kernel, whose own file stays as it is."""
+    before = float(run(GRADIENT, copy).stdout)
+    assert cached(copy, "nbc")
+    formulas = copy / "focalboost" / "_kernels" / "formulas.py"
+    replace(formulas, FORMULA, FORMULA.replace("core", "(core + core)"))
+    assert float(run(GRADIENT, copy).stdout) == pytest.approx(2 * before, rel=1e-6)
+
+
+def test_an_installed_upgrade_gives_the_new_numbers(tmp_path):
+    """Two versions, built as wheels and installed one over the other with pip."""
+    pytest.importorskip("hatchling")
+    venv.create(tmp_path / "venv", with_pip=False)
+    python = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(tmp_path / "venv")}))
+    # NumPy, Numba and the rest are those of this environment.
+    site.joinpath("libraries.pth").write_text(sysconfig.get_path("purelib"))
+    found = []
+    for version, core in (("0.1.0", "core"), ("0.1.1", "(core + core)")):
+        source = tmp_path / version
+        shutil.copytree(PACKAGE, source / "focalboost", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(PACKAGE.parent / name, source)
+        replace(source / "pyproject.toml", 'version = "0.1.0"', f'version = "{version}"')
+        replace(source / "focalboost" / "_kernels" / "formulas.py", FORMULA, FORMULA.replace("core", core))
+        build = "from hatchling.build import build_wheel; print(build_wheel('.'))"
+        built = call([sys.executable, "-c", build], source)
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
+        call([*pip, "install", "--quiet", "--no-deps", "--no-index", built.split()[-1]], source)
+        code = f"import focalboost; assert focalboost.__version__ == {version!r}\n{GRADIENT}"
+        found.append(float(call([str(python), "-c", code], tmp_path)))
+    assert found[1] == pytest.approx(2 * found[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+@pytest.mark.parametrize("content", ["", "half", "text"])
+def test_a_damaged_file_of_the_cache_is_made_anew(copy, ending, content):
+    expected = run(GRADIENT, copy).stdout
+    for path in cached(copy, ending):
+        whole = path.read_bytes()
+        path.write_bytes({"": b"", "half": whole[: len(whole) // 2], "text": b"no pickle"}[content])
+    result = run(GRADIENT, copy)
+    assert result.stdout == expected
+    assert result.stderr.startswith("the cached machine code of sigmoid_hard in ")
+    assert "delete that folder" in result.stderr
+    again = run(GRADIENT, copy)
+    assert (again.stdout, again.stderr) == (expected, "")
+
+
+def test_without_the_compiler_the_numbers_are_the_same(tmp_path):
+    """NUMBA_DISABLE_JIT=1: for debugging; plain Python rounds each operation, compiled code fuses some."""
+    code = """
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
+rng = np.random.default_rng(0)
+raw, found = rng.normal(0, 5, (40, 3)), []
+for loss, y in [
+    (BinaryFocalLoss(1.5, 0.25), rng.integers(0, 2, 40)),
+    (BinaryFocalLoss((2.0, 0.5)), rng.random(40)),
+    (MultilabelFocalLoss(2.0), rng.integers(0, 2, (40, 3))),
+    (MulticlassFocalLoss((2.0, 0.5, 1.0), (1.0, 2.0, 0.5)), rng.integers(0, 3, 40)),
+]:
+    loss = loss.for_labels(y)
+    x = raw[:, 0] if isinstance(loss, BinaryFocalLoss) else raw
+    for margins in (x, x.astype(np.float32)):
+        found += [*loss.gradient_hessian(y, margins), loss.loss(y, margins), loss.posterior(margins)]
+np.savez(PATH, *found)
+"""
+    for name, environment in (("jit", {}), ("plain", {"NUMBA_DISABLE_JIT": "1"})):
+        path = tmp_path / f"{name}.npz"
+        script = code.replace("PATH", repr(str(path)))
+        result = run(
+            "import warnings; warnings.simplefilter('error')\n" + script, PACKAGE.parent, **environment
+        )
+        assert result.returncode == 0, result.stderr
+    with np.load(tmp_path / "jit.npz") as jit, np.load(tmp_path / "plain.npz") as plain:
+        assert len(jit.files) == 32
+        for name in jit.files:
+            # Of a soft label's gradient two sides cancel.
+            np.testing.assert_allclose(jit[name], plain[name], rtol=2e-6, atol=1e-7)
+
+
+def test_the_digest_is_in_the_name_of_every_cached_kernel():
+    kernel = sigmoid.sigmoid_hard
+    assert kernel.__qualname__ == f"sigmoid_hard_{source_digest()}"
+    assert Path(kernel.dispatcher.stats.cache_path).exists()
+
+
+def test_kernels_compile_where_no_cache_can_be_written():
+    """A read-only installation in an account without a home: no cache, but no failure."""
+    code = (
+        "import numba.core.caching as caching\n"
+        "def refuse(self):\n"
+        "    raise OSError('read-only file system')\n"
+        "caching._CacheLocator.ensure_cache_path = refuse\n"
+        "from focalboost import BinaryFocalLoss\n"
+        "print(BinaryFocalLoss(0.0).gradient_hessian([0, 1], [0.0, 0.0])[0].tolist())"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "[0.5, -0.5]"
+
+
+def test_the_loops_are_vectorised():
+    """A loop that falls back to one row at a time costs ten times as much and nothing else would show it."""
+    n = 64
+    x, y = np.zeros(n, np.float32), np.zeros(n, np.float32)
+    out = np.zeros(n, np.float32), np.zeros(n, np.float32)
+    table = kernel_table(np.array([2.0, 2.0]), np.array([1.0, 1.0]))
+    z = np.zeros((n, 2), np.float32)
+    bounds, one = BOUNDS["guarded"], np.float32(1)
+    calls = {
+        sigmoid.sigmoid_hard: (x, y, None, table, bounds, *out),
+        sigmoid.sigmoid_soft: (x, y, None, table, bounds, one, *out),
+        softmax.softmax_hard: (z, y, None, table, bounds, one, z.copy(), z.copy()),
+    }
+
+    features = llvm.get_host_cpu_features()
+    if not features.get("avx2"):
+        pytest.skip("the register names below are those of AVX2")
+    for kernel, arguments in calls.items():
+        # Numba does not show the machine code of a kernel that came from its cache: compile it anew.
+        fresh = numba.njit(error_model="numpy", fastmath=FAST_MATH, nogil=True)(kernel.function)
+        fresh(*arguments)
+        for assembly in fresh.inspect_asm().values():
+            wide = [line for line in assembly.splitlines() if "ymm" in line or "zmm" in line]
+            packed = [line for line in wide if "mulps" in line or "fmadd" in line]
+            assert len(packed) > 20
