@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -60,8 +60,11 @@ class LightGBM:
         from focalboost.lightgbm import start  # noqa: PLC0415
 
         objective = self.objective if loss is None else "none"
-        with start(loss, self.data) if hasattr(loss, "intercept") else nullcontext():
-            return self.make({**self.params, **size, "objective": objective}, self.data)
+        booster = self.make({**self.params, **size, "objective": objective}, self.data)
+        if hasattr(loss, "intercept"):
+            # What lightgbm.train calls before round 0.
+            start(loss)(SimpleNamespace(model=booster, iteration=0, begin_iteration=0))
+        return booster
 
     def update(self, booster: Any, i: int, objective: Any) -> None:
         booster.update(fobj=objective)
@@ -80,9 +83,6 @@ class LightGBM:
         return found[0]
 
     def margins(self, booster: Any, loss: Any, X: Array) -> Array:
-        from focalboost.lightgbm import finalize  # noqa: PLC0415
-
-        booster = finalize(booster, loss) if hasattr(loss, "intercept") else booster
         return np.asarray(booster.predict(X, raw_score=True))
 
 

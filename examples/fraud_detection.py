@@ -16,7 +16,6 @@ probability above cost_alarm / (cost_alarm + cost_missed): `loss.posterior` is o
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -130,7 +129,7 @@ def fit_lightgbm(
     """The same. Trees grow leaf by leaf, to the same depth 10 at most for their size's sake."""
     import lightgbm as lgb  # noqa: PLC0415  # one booster is enough
 
-    from focalboost.lightgbm import finalize, start  # noqa: PLC0415
+    from focalboost.lightgbm import start  # noqa: PLC0415
 
     train, validation, test = parts
     train_set = lgb.Dataset(data.data[train], data.target[train])
@@ -145,11 +144,10 @@ def fit_lightgbm(
     def reporter(env: Any) -> None:
         report(completed=env.iteration + 1, score=env.evaluation_result_list[0][2])
 
-    with nullcontext() if model.built_in else start(model.loss, train_set, valid_set):
-        booster = lgb.train(
-            settings, train_set, options.rounds, valid_sets=[valid_set], callbacks=[reporter, stop]
-        )
-    booster = booster if model.built_in else finalize(booster, model.loss)
+    callbacks: list[Callable[..., Any]] = [reporter, stop]
+    if not model.built_in:
+        callbacks.append(start(model.loss))
+    booster = lgb.train(settings, train_set, options.rounds, valid_sets=[valid_set], callbacks=callbacks)
     return np.asarray(booster.predict(data.data[test], raw_score=True)), booster.best_iteration
 
 

@@ -6,7 +6,7 @@
 `focal_alpha_power` is one number for any number of classes: weights proportional to frequency^-power.
 Whatever weights and gamma are, `predict_proba` is the class probability: its log loss stays near that of log
 loss. And `predict` takes the most probable class, so weights do not make it call more rows rare; a cost does,
-or `probability="focal"`, which decides by the raw confidence.
+or `focal_probability="focal"`, which decides by the raw confidence.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "weights": {"focal_gamma": 0.0, "focal_alpha_power": 1.0},
     "focal, gamma 1": {"focal_gamma": 1.0},
     "focal, gamma 2, half weights": {"focal_gamma": 2.0, "focal_alpha_power": 0.5},
-    "... its raw confidence": {"focal_gamma": 2.0, "focal_alpha_power": 0.5, "probability": "focal"},
+    "... its raw confidence": {"focal_gamma": 2.0, "focal_alpha_power": 0.5, "focal_probability": "focal"},
 }
 
 

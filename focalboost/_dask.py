@@ -27,8 +27,8 @@ def refuse_collection(name: str, value: object) -> None:
     """NumPy would load all rows of a collection into this process."""
     if is_collection(value):
         raise TypeError(
-            f"{name} is a Dask {type(value).__name__}, must be in memory: only for_labels and posterior work "
-            f"on partitions. Use {name}.compute(), or dask.array.map_blocks(function, ...)."
+            f"{name} is a Dask {type(value).__name__}, must be in memory: only for_labels, posterior and "
+            f"margin work on partitions. Use {name}.compute(), or dask.array.map_blocks(function, ...)."
         )
 
 

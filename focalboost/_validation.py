@@ -205,12 +205,12 @@ class Labels(NamedTuple):
         good = (values >= 0.0) & (values <= self.highest)
         return np.asarray(~(good & (np.floor(values) == values) if self.whole else good))
 
-    def check(self, labels: Array) -> None:
+    def check(self, labels: Array, name: str = "y_true") -> None:
         """Name the first bad label."""
         bad = self.bad(labels)
         if bad.any():
             index = _first(bad)
-            raise ValueError(f"y_true[{_where(index)}] == {show(labels[index])}, must be {self.text}.")
+            raise ValueError(f"{name}[{_where(index)}] == {show(labels[index])}, must be {self.text}.")
 
 
 SHARES = Labels(1, whole=False, text="in [0, 1]: 0 or 1, or a share between them")

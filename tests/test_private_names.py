@@ -38,11 +38,16 @@ def test_xgboost_configure_fit():
     assert isinstance(result[2], dict)
 
 
-def test_xgboost_booster_attribute():
-    model = xgb.XGBClassifier(n_estimators=1).fit(X, Y)
-    assert model._Booster is model.get_booster()
+def test_xgboost_kwargs():
+    """Parameters that the constructor does not name: get_xgb_params adds them."""
+    model = xgb.XGBClassifier(disable_default_eval_metric=True)
+    assert model.kwargs == {"disable_default_eval_metric": True}
+    plain = xgb.XGBClassifier()
+    plain.kwargs = {"max_cached_hist_node": 7}
+    assert plain.get_xgb_params()["max_cached_hist_node"] == 7
 
 
+@pytest.mark.filterwarnings("ignore:.*gblinear. is deprecated:UserWarning")  # by XGBoost 3.4
 def test_xgboost_save_config():
     booster = xgb.train({"objective": "binary:logistic", "scale_pos_weight": 3}, xgb.DMatrix(X, Y), 1)
     learner = json.loads(booster.save_config())["learner"]
@@ -50,7 +55,11 @@ def test_xgboost_save_config():
     assert learner["learner_model_param"]["num_class"] == "0"
     assert learner["generic_param"]["device"] == "cpu"
     booster = xgb.train({"booster": "gblinear", "updater": "coord_descent"}, xgb.DMatrix(X, Y), 1)
-    linear = json.loads(booster.save_config())["learner"]["gradient_booster"]
+    learner = json.loads(booster.save_config())["learner"]
+    assert learner["learner_train_param"]["objective"] == "reg:squarederror"
+    assert learner["learner_model_param"]["boost_from_average"] in ("0", "1")
+    assert float(json.loads(learner["learner_model_param"]["base_score"].strip("[]"))) > 0
+    linear = learner["gradient_booster"]
     assert linear["name"] == "gblinear"
     assert {"linear_train_param", "coordinate_param"} <= set(linear["updater"])
 
@@ -75,6 +84,7 @@ def test_xgboost_cvfolds():
     class Look(xgb.callback.TrainingCallback):
         def before_training(self, model):
             assert all(isinstance(fold.bst, xgb.Booster) for fold in model.cvfolds)
+            assert all(isinstance(fold.dtrain, xgb.DMatrix) for fold in model.cvfolds)
             return model
 
     xgb.cv({}, xgb.DMatrix(X, Y), 1, nfold=2, callbacks=[Look()])
@@ -96,6 +106,112 @@ def test_lightgbm_fitted_attributes():
     assert "_fitted_with_feature_names" in source or "_n_features_in" in source
 
 
+def test_lightgbm_what_fit_reads():
+    """LGBMModel.fit trains by these attributes of the estimator, not by the parameters of the same name."""
+    calls = []
+
+    def objective(y_true, y_pred, weight):
+        calls.append(weight)
+        return np.zeros_like(y_pred), np.ones_like(y_pred)
+
+    model = lgb.LGBMClassifier(n_estimators=1, verbosity=-1, min_child_samples=1)
+    assert {"_objective", "_class_weight", "_n_classes", "_other_params"} <= set(vars(model))
+    model._objective, model._class_weight = objective, {0: 1.0, 1: 3.0}
+    model._n_classes, model._other_params = 2, {"num_class": 1, "max_bin": 7}
+    LGBMModel.fit(model, X, Y.astype(int))
+    assert set(calls[0]) == {1.0, 3.0}
+    assert model._Booster.params["max_bin"] == 7
+    copy = lgb.LGBMClassifier(max_bin=7)
+    assert copy._other_params == {"max_bin": 7}
+    # Where it is None, fit takes the parameter class_weight.
+    model._class_weight, model.class_weight = None, None
+    LGBMModel.fit(model, X, Y.astype(int))
+    assert calls[-1] is None
+
+
+def test_lightgbm_config_aliases():
+    from lightgbm.basic import _ConfigAliases
+
+    assert {"metric", "metrics"} <= _ConfigAliases.get("metric")
+    table = _ConfigAliases._get_all_param_aliases()
+    assert "num_leaf" in table["num_leaves"]
+    assert table["linear_tree"] is not None, "those without an alias are listed too"
+
+
+def test_lightgbm_class_of_a_live_booster():
+    """`train` and `cv` ask the booster itself for each round, and `train` ends with model_from_string."""
+    called = []
+
+    class Watched(lgb.Booster):
+        def update(self, train_set=None, fobj=None):
+            called.append(("update", fobj is not None))
+            return super().update(train_set, fobj)
+
+        def eval_valid(self, feval=None):
+            called.append(("eval_valid", feval is not None, self.name_valid_sets))
+            return super().eval_valid(feval)
+
+        def model_from_string(self, model_str):
+            called.append(("model_from_string", type(model_str)))
+            object.__setattr__(self, "__class__", lgb.Booster)
+            return self.model_from_string(model_str)
+
+    def watch(env):
+        for booster in getattr(env.model, "boosters", [env.model]):
+            booster.__class__ = Watched
+
+    watch.before_iteration = True
+
+    def objective(scores, data):
+        return np.zeros(len(scores)), np.ones(len(scores))
+
+    params = {**QUIET, "objective": objective, "metric": "None"}
+    data = lgb.Dataset(X, Y)
+    feval = {"feval": lambda scores, data: ("zero", 0.0, False)}
+    valid = {"valid_sets": [lgb.Dataset(X, Y, reference=data)], "valid_names": ["one"]}
+    booster = lgb.train(params, data, 1, callbacks=[watch], **valid, **feval)
+    expected = [("update", True), ("eval_valid", True, ["one"]), ("model_from_string", str)]
+    assert called == expected
+    assert type(booster) is lgb.Booster
+    called.clear()
+    lgb.cv(params, lgb.Dataset(X, Y), 1, nfold=2, callbacks=[watch], **feval)
+    assert called == [("update", True)] * 2 + [("eval_valid", True, ["valid"])] * 2
+
+
+def test_lightgbm_name_valid_sets():
+    """Empty where nothing is evaluated, though train calls eval_valid."""
+    found = []
+    data = lgb.Dataset(X, Y)
+    params = {**QUIET, "objective": "binary"}
+    lgb.train(params, data, 1, callbacks=[lambda env: found.append(env.model.name_valid_sets)])
+    valid = {"valid_sets": [lgb.Dataset(X, Y, reference=data)], "valid_names": ["one"]}
+    lgb.train(params, data, 1, **valid, callbacks=[lambda env: found.append(env.model.name_valid_sets)])
+    assert found == [[], ["one"]]
+    lgb.train(params, data, 1, **valid, callbacks=[lambda env: found.append(env.model.valid_sets)])
+    assert found[2] == valid["valid_sets"]
+
+
+def test_lightgbm_predictor():
+    """The model that a training continues, which only its handle leads to."""
+    params, found = {**QUIET, "objective": "binary"}, []
+    before = lgb.train(params, lgb.Dataset(X, Y), 2)
+
+    def look(env):
+        predictor = env.model.train_set._predictor
+        assert type(predictor).__name__ == "_InnerPredictor"
+        shadow = lgb.Booster.__new__(lgb.Booster)
+        shadow._handle, shadow.best_iteration, shadow.pandas_categorical = predictor._handle, 0, None
+        found.append(shadow.model_to_string())
+        shadow._handle = None
+
+    lgb.train(params, lgb.Dataset(X, Y), 1, init_model=before, callbacks=[look])
+    trees = before.model_to_string().partition("end of trees")[0].partition("Tree=0")[2]
+    assert trees
+    assert trees == found[0].partition("end of trees")[0].partition("Tree=0")[2]
+    lgb.train(params, data := lgb.Dataset(X, Y), 1)
+    assert data._predictor is None
+
+
 def test_lightgbm_set_objective_to_none():
     """Without it `update` resets the parameters before the first tree."""
     found = []
@@ -106,7 +222,10 @@ def test_lightgbm_set_objective_to_none():
     lgb.train(
         {**QUIET, "objective": objective}, lgb.Dataset(X, Y), 1, callbacks=[lambda env: found.append(env)]
     )
-    assert vars(found[0].model)["_Booster__set_objective_to_none"] is True
+    booster = found[0].model
+    assert vars(booster)["_Booster__set_objective_to_none"] is True
+    with pytest.raises(lgb.basic.LightGBMError, match="Cannot refit due to null objective function"):
+        booster.refit(X, Y)
 
 
 def test_lightgbm_used_indices():

@@ -29,7 +29,7 @@ def test_private_modules_of_a_public_wing_stay_inside_it():
         # The loss as a type, and read from a model.
         *("losses._base", "losses._record"),
         # The folds of tuning train as the classifiers do.
-        *("xgboost._model", "lightgbm._model", "lightgbm._model_text", "lightgbm._training"),
+        *("xgboost._model", "lightgbm._model", "lightgbm._training"),
     }
     public = {"datasets", "losses", "xgboost", "lightgbm", "tuning"}
     reached = {

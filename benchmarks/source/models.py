@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from scipy.special import logit
 from scipy.stats import t as student
 
 from focalboost import BinaryFocalLoss
-from focalboost.lightgbm import finalize, start
+from focalboost.lightgbm import start
 
 Array = NDArray[Any]
 Predict = Callable[[Array], Array]  # rows to margins
@@ -150,12 +149,12 @@ class LightGBM:
         stop: list[Callable[..., Any]] = []
         if sets:
             stop.append(lgb.early_stopping(chosen.patience or chosen.rounds, verbose=False))
-        with nullcontext() if contender.built_in else start(loss, self.train, *sets):
-            booster = lgb.train(
-                params, self.train, chosen.rounds, valid_sets=sets, callbacks=stop,
-                feval=lambda margin, data: ("loss", own_loss(contender, margin, data), False),
-            )  # fmt: skip
-        final = booster if contender.built_in else finalize(booster, loss)
+        if not contender.built_in:
+            stop.append(start(loss))
+        final = lgb.train(
+            params, self.train, chosen.rounds, valid_sets=sets, callbacks=stop,
+            feval=lambda margin, data: ("loss", own_loss(contender, margin, data), False),
+        )  # fmt: skip
 
         def predict(X: Array) -> Array:
             return np.asarray(final.predict(X, raw_score=True, num_threads=chosen.threads))

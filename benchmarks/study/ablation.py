@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,7 +94,11 @@ def variants(
                 "zero": 0.0,
                 "log-odds": float(logit(y[inner].mean())),
             }
-            margin, rounds = train(parts, params, loss, starts[variant.start], variant.stop, seed)
+            start = starts[variant.start]
+            # A loss that starts elsewhere than at its best constant would be refused.
+            begun = replace(loss)
+            begun._set(scale=loss.scale, intercept=start)
+            margin, rounds = train(parts, params, begun, start, variant.stop, seed)
             key = f"{setting}: {name}"
             arrays[f"p:{key}"] = loss.posterior(margin)
             said[key] = {

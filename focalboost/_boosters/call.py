@@ -11,7 +11,6 @@ import numpy as np
 
 from focalboost._boosters import caller
 from focalboost._boosters.caller import Library, Update
-from focalboost._boosters.parameters import check_lightgbm_parameters, check_xgboost_parameters
 from focalboost._kernels.backend import Placement
 from focalboost._typing import Array
 from focalboost._validation import numeric
@@ -29,17 +28,6 @@ class Call:
     sample_weight: Array | None
     dataset: Any = None  # DMatrix or Dataset; None where called as scikit-learn does, with arrays
     update: Update | None = None  # the Booster, where one is found
-
-    def check_parameters(self) -> None:
-        """Raise for parameters that the calling booster ignores; looked at before its first tree."""
-        if self.update is None:
-            return
-        booster = self.update.booster
-        if self.update.library == "lightgbm":
-            if booster.current_iteration() == 0:
-                check_lightgbm_parameters(booster.params)
-        elif booster.num_boosted_rounds() == 0:
-            check_xgboost_parameters(booster)
 
     @property
     def placement(self) -> Placement:
@@ -72,34 +60,36 @@ def check_version(library: Library, version: str) -> None:
         )
 
 
-def _shaped_like(y_true: Array, raw: Array) -> Array:
+def shaped_like(y_true: Array, raw: Array) -> Array:
     """XGBoost 3.1 flattens the labels of a multi-label matrix."""
     if raw.ndim == 2 and y_true.ndim == 1 and raw.size and y_true.size == raw.size:
         return y_true.reshape(raw.shape)
     return y_true
 
 
-def read_call(first: Any, second: Any, sample_weight: Any) -> Call:
-    """Tell the calling conventions apart.
+def read_call(asked: Any, first: Any, second: Any, sample_weight: Any) -> Call:
+    """Tell the calling conventions of the loss `asked` apart.
 
     - XGBoost: `(margins, DMatrix)`, LightGBM: `(raw scores, Dataset)`.
     - scikit-learn wrappers: `(y_true, y_pred[, weight])`, called by a Booster.
     - a user's own call: the same arrays, called by none.
     """
-    update = caller.calling_update()
     if _is(second, "xgboost", "DMatrix"):
         check_version("xgboost", sys.modules["xgboost"].__version__)
         raw = np.asarray(first)
         weight = second.get_weight()
-        label = _shaped_like(second.get_label(), raw)
+        label = shaped_like(second.get_label(), raw)
+        update = caller.calling_update(asked, second)
         return Call("xgboost", label, raw, weight if weight.size else None, second, update)
     if _is(second, "lightgbm", "Dataset"):
         check_version("lightgbm", sys.modules["lightgbm"].__version__)
         label = np.asarray(second.get_label())
+        update = caller.calling_update(asked, second)
         return Call("lightgbm", label, np.asarray(first), second.get_weight(), second, update)
     raw = numeric("raw_prediction", second)
     y_true = numeric("y_true", first)
-    if update is not None:
-        y_true = _shaped_like(y_true, raw)
     weight = None if sample_weight is None else np.asarray(sample_weight)
+    update = caller.calling_update(asked)
+    if update is not None:
+        y_true = shaped_like(y_true, raw)
     return Call(update.library if update else None, y_true, raw, weight, None, update)

@@ -48,10 +48,12 @@ LIGHTGBM = {
     ),
     **dict.fromkeys(("is_unbalance", "unbalance", "unbalanced_sets"), _BALANCED),
     "scale_pos_weight": Ignored((1,), "Pass alpha=(1, weight) to the loss, and remove it.", _WEIGHT),
+    # Of LightGBM's Huber and quantile losses; L1 regularisation is lambda_l1 or reg_alpha.
+    "alpha": Ignored((), "Pass alpha to the loss, and remove it.", "For focal loss pass focal_alpha."),
     # On by default: it counts only where it is asked for.
     "boost_from_average": Ignored(
         (False,),
-        "Use `with focalboost.lightgbm.start(loss, train_set):` for the intercept, and remove it.",
+        "Use focalboost.lightgbm.train or callbacks=[focalboost.lightgbm.start(loss)], and remove it.",
         "Leave it out: training starts at the best constant.",
     ),
     "sigmoid": Ignored(

@@ -1,52 +1,83 @@
-"""The callback that starts XGBoost's training at the best constant and keeps the loss in the model."""
+"""The callback around a training of XGBoost: the start of a new model, the check of a continued one."""
 
 from __future__ import annotations
 
-import json
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
+import numpy as np
 import xgboost
 from xgboost.callback import TrainingCallback
 
 from focalboost._boosters.call import check_version
-from focalboost._boosters.caller import calls_counted
+from focalboost._boosters.caller import calls_counted, enter, leave
+from focalboost._boosters.configuration import (
+    ATTRIBUTE,
+    base_scores,
+    check_continued,
+    check_new,
+    forgotten,
+    learner_config,
+    shown,
+)
 from focalboost._boosters.parameters import check_xgboost_parameters
 
 check_version("xgboost", xgboost.__version__)
 
-ATTRIBUTE = "focalboost"  # of the booster, where the record of the loss is kept
-
-
-class Resolved(Protocol):
-    """What the callback must know of a loss."""
-
-    objective: ClassVar[str]
-
-    @property
-    def base_score(self) -> Any:
-        """The intercept in the unit that XGBoost's base_score has."""
-
-    def to_json(self) -> str:
-        """The record that the model keeps."""
-
-
-def _linear_parameters(booster: xgboost.Booster) -> dict[str, Any]:
-    """Parameters of a linear booster's updater, which XGBoost 3 resets whenever any parameter is set."""
-    found = json.loads(booster.save_config())["learner"]["gradient_booster"]
-    if found["name"] != "gblinear":
-        return {}
-    updater = found["updater"]
-    return {**updater["linear_train_param"], **updater.get("coordinate_param", {})}
+# XGBoost's own choice where params name none, the second with num_class.
+_DEFAULT_OBJECTIVES = {"reg:squarederror", "multi:softmax"}
 
 
 class Start(TrainingCallback):
-    """Sets objective and base_score before round 0 of a new model; stores the loss in the model."""
+    """Starts new models at the best constant, checks continued ones, and keeps the loss in both.
 
-    def __init__(self, loss: Resolved) -> None:
+    A new model has neither a record of a loss nor trees.
+    """
+
+    def __init__(self, loss: Any, record: str | None = None) -> None:
         super().__init__()
-        self.loss = loss
+        self.loss, self.record = loss, record
         self._n_classes: int | None = getattr(loss, "n_classes", None)
+        self._losses: dict[int, Any] = {}  # that boosters in training go on with, by their id
         self._calls: int | None = None  # before the first round
+
+    # ------------------------------------------------------------------ before the first round
+    def before_training(self, model: Any) -> Any:
+        for booster, _ in _boosters(model):
+            self._losses[id(booster)] = self._begin(booster)
+        self._calls = calls_counted()
+        return model
+
+    def _begin(self, booster: xgboost.Booster) -> Any:
+        if booster.attr(ATTRIBUTE) is not None:
+            loss = check_continued(self.loss, booster)
+            check_xgboost_parameters(booster, self._n_classes)
+            if self.record is not None:
+                booster.set_attr(**{ATTRIBUTE: self.record})
+            return loss
+        learner = learner_config(booster)
+        check_xgboost_parameters(booster, self._n_classes)
+        check_new(booster, learner)
+        self._check_new(learner)
+        booster.set_param(forgotten(learner) | self._parameters())
+        booster.set_attr(**{ATTRIBUTE: self.record or self.loss.to_json()})
+        return self.loss
+
+    def _check_new(self, learner: Any) -> None:
+        """Parameters that would move the start or the transform of the margins."""
+        found = learner["learner_train_param"]["objective"]
+        if found not in {*_DEFAULT_OBJECTIVES, self.loss.objective}:
+            raise ValueError(
+                f"objective == {found!r} in params, must be left out or {self.loss.objective!r}: it is the "
+                "transform of the margins, and focal loss has this one."
+            )
+        wanted, scores = np.atleast_1d(self.loss.base_score), base_scores(learner)
+        # "boost_from_average" is 0 where the user named a base_score.
+        named = learner["learner_model_param"]["boost_from_average"] == "0"
+        if named and not (scores.size == wanted.size and np.allclose(scores, wanted, rtol=1e-6)):
+            raise ValueError(
+                f"base_score == {shown(scores)} in params, must be left out: training starts at the best "
+                f"constant, {shown(wanted)}. For a start of your own give the data set a base_margin."
+            )
 
     def _parameters(self) -> dict[str, Any]:
         score = self.loss.base_score
@@ -57,20 +88,17 @@ class Start(TrainingCallback):
             parameters["num_class"] = self._n_classes
         return parameters
 
-    def before_training(self, model: Any) -> Any:
-        boosters = [fold.bst for fold in model.cvfolds] if hasattr(model, "cvfolds") else [model]
-        for booster in boosters:
-            # Before the objective is set: the check reads what the user's params made of it.
-            if booster.num_boosted_rounds() == 0:
-                check_xgboost_parameters(booster, self._n_classes)
-                # A base_score given to a continued model would replace the intercept of its trees.
-                booster.set_param(_linear_parameters(booster) | self._parameters())
-            booster.set_attr(**{ATTRIBUTE: self.loss.to_json()})
-        self._calls = calls_counted()
-        return model
+    # ------------------------------------------------------------------ every round
+    def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """The loss finds its booster by what is entered here."""
+        for booster, matrix in _boosters(model):
+            enter("xgboost", booster, self.loss, self._losses[id(booster)], matrix)
+        return False
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         """XGBoost on Spark takes `obj` through a door that is not documented, and may be closed."""
+        for booster, _ in _boosters(model):
+            leave(booster)
         if self._calls is not None and self._calls == calls_counted():
             raise RuntimeError(
                 f"obj must be {self.loss!r}: a round was trained without it. Pass obj=loss to train, cv or "
@@ -79,3 +107,10 @@ class Start(TrainingCallback):
             )
         self._calls = None
         return False
+
+
+def _boosters(model: Any) -> list[tuple[xgboost.Booster, Any]]:
+    """The booster, or those of the folds of cv with what they train on."""
+    if hasattr(model, "cvfolds"):
+        return [(fold.bst, fold.dtrain) for fold in model.cvfolds]
+    return [(model, None)]

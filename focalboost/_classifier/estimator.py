@@ -1,62 +1,22 @@
-"""What the two classifiers share: the loss that the parameters ask for, probabilities, the record."""
+"""What the two classifiers share: probabilities, decisions, the record in the model."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from numbers import Integral
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit, log_softmax, softmax
 from sklearn.exceptions import NotFittedError
 
-from focalboost import _validation
+from focalboost._classifier.parameters import PARAMETERS, Asked
 from focalboost._classifier.record import read_estimator, write_record
 from focalboost._classifier.target import Target, Task
 from focalboost._typing import Array
 from focalboost.losses._base import FocalLoss
-from focalboost.losses._record import LOSSES
-
-PARAMETERS = (
-    "focal_gamma",
-    "focal_alpha",
-    "focal_alpha_power",
-    "focal_hessian",
-    "label_smoothing",
-    "probability",
-)
-PROBABILITIES = ("posterior", "focal")
-
-
-# ---------------------------------------------------------------------- parameters
-def power_weights(labels: Array, weight: Array | None, power: float, target: Target) -> Any:
-    """Class weights proportional to frequency^-power; their mean over the rows is 1."""
-
-    def weights(share: Array) -> tuple[float, ...]:
-        if not share.all():
-            raise ValueError(
-                "focal_alpha_power needs rows with weight of every class: frequency 0 has no finite weight. "
-                "Pass numbers as focal_alpha."
-            )
-        raw = share**-power
-        return tuple((raw / np.sum(share * raw)).tolist())
-
-    if target.task == "multilabel":
-        rates = _validation.weighted_mean(labels, weight)
-        return tuple(weights(np.array([1.0 - rate, rate])) for rate in rates)
-    counts = np.bincount(labels, weight, minlength=len(target.classes))
-    return weights(counts / counts.sum())
-
-
-def check_weight(sample_weight: Any, n_samples: int) -> Array | None:
-    """Row weights as float64, or None."""
-    if sample_weight is None:
-        return None
-    weight = _validation.check_weight_shape(np.asarray(sample_weight, float), n_samples)
-    if weight is not None and not weight.any():
-        raise ValueError("sample_weight is zero in all rows, must be > 0 in at least one.")
-    return weight
 
 
 def predicted(loss: FocalLoss, target: Target, probability: str, margins: Any) -> Array:
@@ -67,6 +27,14 @@ def predicted(loss: FocalLoss, target: Target, probability: str, margins: Any) -
     return np.asarray(softmax(raw, axis=1) if target.task == "multiclass" else expit(raw))
 
 
+def decided(loss: FocalLoss, target: Target, probability: str, margins: Any) -> Array:
+    """The logit of `predicted`, for several classes its logarithm: above 0 where predict says class 1."""
+    raw = np.asarray(margins, np.float64)
+    if probability == "posterior":
+        return loss.posterior_logit(raw)
+    return np.asarray(log_softmax(raw, axis=1)) if target.task == "multiclass" else raw
+
+
 class FocalEstimator:
     """Mixin over XGBClassifier and LGBMClassifier; the subclass knows how to train and to get margins."""
 
@@ -74,8 +42,8 @@ class FocalEstimator:
     focal_alpha: Any
     focal_alpha_power: Any
     focal_hessian: Any
-    label_smoothing: Any
-    probability: Any
+    focal_label_smoothing: Any
+    focal_probability: Any
     n_jobs: Any
     loss_: FocalLoss
     _labels: tuple[Task, Array]
@@ -100,48 +68,53 @@ class FocalEstimator:
             raise NotFittedError(f"This {type(self).__name__} is not fitted: call fit or load_model first.")
         return target
 
-    # ------------------------------------------------------------------ training
-    def _resolve_loss(self, labels: Array, weight: Array | None, target: Target) -> FocalLoss:
-        """The loss of the estimator's parameters for these labels."""
-        _validation.check_choice("probability", self.probability, PROBABILITIES)
-        options: dict[str, Any] = {"hessian": self.focal_hessian}
-        if isinstance(self.n_jobs, Integral) and self.n_jobs != 0:
-            options["n_jobs"] = int(self.n_jobs)
-        if target.task == "multiclass":
-            refuse_smoothing(self.label_smoothing)
-            options["n_classes"] = len(target.classes)
-        else:
-            options["label_smoothing"] = self.label_smoothing
-            if target.task == "multilabel":
-                options["n_labels"] = len(target.classes)
-        alpha = self._alpha(labels, weight, target)
+    def _asked(self, target: Target) -> Asked:
+        return Asked(self, target)
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """After an error, a stop by the user too, the estimator is as it was before."""
+        before = self.__dict__.copy()
         try:
-            loss = LOSSES[target.task](self.focal_gamma, alpha, **options)
-            return loss.for_labels(labels, weight)
-        except (ValueError, TypeError) as error:
-            # The losses name their parameters without the prefix that the estimators need.
-            if str(error).startswith(("gamma", "alpha", "hessian")):
-                raise type(error)(f"focal_{error}") from error
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
 
-    def _alpha(self, labels: Array, weight: Array | None, target: Target) -> Any:
-        if self.focal_alpha_power is None:
-            return self.focal_alpha
-        if self.focal_alpha is not None:
-            raise ValueError(
-                f"focal_alpha == {self.focal_alpha!r} and focal_alpha_power == {self.focal_alpha_power!r}, "
-                "must be None in one of the two: both set the class weights."
-            )
-        power = _validation.number(
-            "focal_alpha_power", self.focal_alpha_power, "finite", low=-np.inf, strict=False
-        )
-        return power_weights(labels, weight, power, target)
+    @contextmanager
+    def _lent(self, **values: Any) -> Iterator[None]:
+        """For the time of the parent's fit: attributes that it reads, in the place of the user's.
+
+        That fit is the public one, which tools patch and watch. A pickle that such a tool makes of the
+        estimator in the meantime has the user's values.
+        """
+        users = {name: self.__dict__[name] for name in values if name in self.__dict__}
+        self.__dict__.update(values, _users=(tuple(values), users))
+        yield
+        state = _with_users(self.__dict__)
+        self.__dict__.clear()
+        self.__dict__.update(state)
+
+    def __getstate__(self) -> Any:
+        state: Any = super().__getstate__()
+        return _with_users(state) if "_users" in state else state
+
+    def __copy__(self) -> Self:
+        """As it is at this moment: LightGBM reads parameters from a copy."""
+        copy = type(self).__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        return copy
 
     # ------------------------------------------------------------------ prediction
     def _probabilities(self, margins: Any) -> Array:
         """(n_samples, n_classes), or (n_samples, n_labels)."""
-        values = predicted(self.loss_, self._fitted_target(), self.probability, margins)
+        values = predicted(self.loss_, self._fitted_target(), self.focal_probability, margins)
         return values if values.ndim == 2 else np.stack([1.0 - values, values], axis=1)
+
+    def _decisions(self, margins: Any) -> Array:
+        """(n_samples,) for two classes, else as `_probabilities`."""
+        return decided(self.loss_, self._fitted_target(), self.focal_probability, margins)
 
     def _decide(self, probabilities: Array) -> Array:
         target = self._fitted_target()
@@ -168,18 +141,37 @@ class FocalEstimator:
             setattr(self, name, value)
 
 
-def refuse_smoothing(label_smoothing: object) -> None:
-    if label_smoothing != 0:
-        raise ValueError(
-            f"label_smoothing == {_validation.show(label_smoothing)}, must be 0 for more than two classes: "
-            "it is for binary and multi-label targets."
-        )
+def _with_users(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state with the user's values in the place of those that were lent."""
+    lent, users = state["_users"]
+    left_out = {*lent, "_users", "_encoding", "_metrics"}
+    return {**{name: value for name, value in state.items() if name not in left_out}, **users}
 
 
-def stored_target(record: str | None) -> Target | None:
-    """The classes in a record; None where there is none, or one of a loss without an estimator."""
-    found = read_estimator(record)
-    return None if found is None else found[1]
+def warn_of_names(params: Mapping[str, Any], names: Mapping[str, tuple[str, str]]) -> None:
+    """Warn where the booster's own parameter was given, of a name that focal loss has too, and no focal one.
+
+    `names` has what the booster means by it, and focal loss's name.
+    """
+    if any(params[name] != default for name, default in DEFAULTS.items()):
+        return
+    for name, (meaning, focal) in names.items():
+        if params.get(name) is not None:
+            warnings.warn(
+                f"{name} == {params[name]!r} is {meaning}. For focal loss pass {focal}.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+DEFAULTS: dict[str, Any] = {
+    "focal_gamma": 2.0,
+    "focal_alpha": None,
+    "focal_alpha_power": None,
+    "focal_hessian": "guarded",
+    "focal_label_smoothing": 0.0,
+    "focal_probability": "posterior",
+}
 
 
 # ---------------------------------------------------------------------- metrics

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from numbers import Real
@@ -12,7 +11,7 @@ import numpy as np
 
 from focalboost._classifier.target import Target
 from focalboost.losses._base import FocalLoss
-from focalboost.losses._record import read_record
+from focalboost.losses._record import read_record, to_json
 
 ESTIMATOR = "estimator"
 
@@ -42,7 +41,7 @@ def write_record(loss: FocalLoss, target: Target, parameters: Mapping[str, Any])
         "dtype": target.classes.dtype.str,
         "parameters": {name: plain(value) for name, value in parameters.items()},
     }
-    return json.dumps({**loss.as_record(), ESTIMATOR: estimator})
+    return to_json(loss, **{ESTIMATOR: estimator})
 
 
 def read_estimator(text: str | None) -> tuple[FocalLoss, Target, dict[str, Any]] | None:

@@ -1,8 +1,8 @@
 """exp and log1p in float32 without branches, so that LLVM vectorises the loops that call them.
 
 The polynomials are Chebyshev fits made with 40-digit mpmath (`mpmath.chebyfit`); their errors are measured
-against mpmath in `tests/kernels/test_elementary.py`. All constants are float32: a Python float would widen the loop
-to float64.
+against mpmath in `tests/kernels/test_elementary.py`. All constants are float32: a Python float would widen
+the loop to float64.
 """
 
 from __future__ import annotations

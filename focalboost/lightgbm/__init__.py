@@ -1,13 +1,9 @@
-"""Focal loss for LightGBM: the classifier, and what LightGBM alone needs for a loss of one's own.
+"""Focal loss for LightGBM: the classifier, `train` and `cv`, and the loss that a saved model keeps.
 
-    loss = BinaryFocalLoss(gamma=2.0).for_labels(y)
-    with start(loss, train_set, valid_set):
-        booster = lgb.train({"objective": loss, ...}, train_set, valid_sets=[valid_set], feval=loss.metric)
-    booster = finalize(booster, loss)
-
-Start with `FocalLGBMClassifier`, or with `start` and `finalize` around `lightgbm.train`. `load_model` and
-`stored_loss` read saved models, `pack_labels` makes data sets of several labels a row, `init_score` is for
-estimators on Dask. Needs the extra: `pip install 'focalboost[lightgbm]'`.
+Start with `FocalLGBMClassifier`, or with `train`, which is `lightgbm.train` with all around the loss done.
+For your own call of LightGBM there is the callback `start(loss)` beside `params={"objective": loss}`.
+`load_model` and `stored_loss` read saved models, `pack_labels` makes data sets of several labels a row. Needs
+the extra: `pip install 'focalboost[lightgbm]'`.
 """
 
 from focalboost._boosters.extras import require
@@ -16,22 +12,17 @@ require("lightgbm")
 
 from focalboost._boosters.packed import pack_labels, unpack_labels  # noqa: E402  # after the check
 from focalboost.lightgbm._classifier import FocalLGBMClassifier  # noqa: E402
-from focalboost.lightgbm._model import (  # noqa: E402
-    finalize,
-    init_score,
-    load_model,
-    start,
-    stored_loss,
-)
+from focalboost.lightgbm._model import load_model, stored_loss  # noqa: E402
+from focalboost.lightgbm._train import cv, start, train  # noqa: E402
 
 __all__ = [
     "FocalLGBMClassifier",
-    "finalize",
-    "init_score",
+    "cv",
     "load_model",
     "pack_labels",
     "start",
     "stored_loss",
+    "train",
     "unpack_labels",
 ]
 

@@ -8,22 +8,28 @@ from typing import Any, Literal, Self
 
 from lightgbm import LGBMClassifier, LGBMModel
 
+from focalboost._boosters.continuing import no_record
+from focalboost._boosters.lightgbm import Start, both_starts
+from focalboost._boosters.names import lightgbm_aliases, refuse_unknown
 from focalboost._boosters.parameters import take_ignored
-from focalboost._classifier.estimator import PARAMETERS, FocalEstimator, stored_target
+from focalboost._classifier.estimator import FocalEstimator
+from focalboost._classifier.parameters import PARAMETERS, continued_target
 from focalboost._classifier.target import Target, read_target
 from focalboost._typing import Array
-from focalboost.lightgbm._model import finalize_with_record, find_record, load_model, start_scores
+from focalboost._validation import show
+from focalboost.lightgbm._model import as_booster, find_record, load_model
 from focalboost.lightgbm._training import (
     Evaluation,
     all_metrics,
-    as_booster,
     as_stored,
     check_boosting,
     metrics_asked,
     objective,
-    objective_is_none,
     row_weights,
 )
+
+# Of the scikit-learn interface, not LightGBM's own names; n_jobs and the like are aliases there.
+_OWN = frozenset({"importance_type", "class_weight", "random_state", "n_estimators"})
 
 
 class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
@@ -37,17 +43,20 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
     ----------
     focal_gamma : float or one per class (multi-label: per label), default=2.0
         Focusing parameter >= 0; 0 is cross-entropy. In the order of `classes_`.
-    focal_alpha : None, float, one per class (multi-label: per label) or "balanced", default=None
-        Class weights. Binary and multi-label: a number in (0, 1) weighs class 1 by alpha and class 0 by
-        1 - alpha, a pair is (class 0, class 1). "balanced" is n / (n_classes n_class).
+    focal_alpha : None, float, one per class (multi-label: per label), dict or "balanced", default=None
+        Class weights, one per class in the order of `classes_`, or a dict by class label. Binary and
+        multi-label: a number in (0, 1) weighs class 1 by alpha and class 0 by 1 - alpha, a pair is (class 0,
+        class 1). "balanced" is n / (n_classes n_class). Class 1 is the second in sorted order.
     focal_alpha_power : float or None, default=None
         Instead of focal_alpha: class weights proportional to frequency^-power, with mean weight 1 over the
         rows; for each label by itself. 0 is no weights, 1 is "balanced", below 0 the rare class counts less.
     focal_hessian : {"guarded", "exact", "reweighted"}, default="guarded"
         As `hessian` of the losses.
-    label_smoothing : float in [0, 1), default=0.0
-        A label y is read as y + label_smoothing (1/2 - y). Binary and multi-label only.
-    probability : {"posterior", "focal"}, default="posterior"
+    focal_label_smoothing : float in [0, 1), default=0.0
+        A label y is read as y + focal_label_smoothing (1/2 - y). Binary and multi-label only. For noisy
+        labels where only the ranking counts: probabilities are those of the smoothed labels and are not moved
+        back; with .1 at a rate of .005 their mean is .054.
+    focal_probability : {"posterior", "focal"}, default="posterior"
         What predict_proba returns and predict decides by: the class probability that the margin stands for,
         or the sigmoid or softmax of the margin, which focal loss distorts.
     **kwargs
@@ -72,8 +81,11 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
     predict_proba returns (of class 1 if binary), with classes numbered from 0. Of LightGBM's own metrics
     those that look at the order only can be used: auc and average_precision, auc_mu and multi_error.
 
-    `decision_function` is the margin: where class weights or gammas differ between the classes, `predict`
-    does not change sides at 0.
+    `decision_function` is the logit of `predict_proba`, and agrees with `predict`; the margin, of which it is
+    a strictly increasing function, is `predict(X, raw_score=True)`.
+
+    A model is continued by `init_model=` with the same focal parameters: its stored numbers stand, also where
+    a class does not occur this time. Other focal parameters, or a model of log loss, are refused.
 
     Examples
     --------
@@ -95,8 +107,8 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
         focal_alpha: Any = None,
         focal_alpha_power: float | None = None,
         focal_hessian: Literal["guarded", "exact", "reweighted"] = "guarded",
-        label_smoothing: float = 0.0,
-        probability: Literal["posterior", "focal"] = "posterior",
+        focal_label_smoothing: float = 0.0,
+        focal_probability: Literal["posterior", "focal"] = "posterior",
         # Of LGBMClassifier: get_params of LightGBM 4.6 and before sees only what stands here.
         boosting_type: str = "gbdt",
         num_leaves: int = 31,
@@ -145,8 +157,8 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
         self.focal_alpha = focal_alpha
         self.focal_alpha_power = focal_alpha_power
         self.focal_hessian = focal_hessian
-        self.label_smoothing = label_smoothing
-        self.probability = probability
+        self.focal_label_smoothing = focal_label_smoothing
+        self.focal_probability = focal_probability
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -194,7 +206,7 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
         init_score, eval_init_score : array-like, optional
             Margins to start from in the place of the intercept. Predictions do not have them.
         init_model : FocalLGBMClassifier, Booster or path, optional
-            Model to continue; it keeps its intercept.
+            Model to continue, trained with the same focal parameters; its stored numbers stand.
         eval_set, eval_X, eval_y, eval_names, eval_sample_weight, eval_class_weight, eval_metric, \
 feature_name, categorical_feature, callbacks
             As for LGBMClassifier; labels are class labels. Pairs in eval_set and eval_X with eval_y are both
@@ -209,54 +221,79 @@ feature_name, categorical_feature, callbacks
         ValueError
             If a parameter, label, weight or metric is not valid.
         """
-        params = {name: value for name, value in self.get_params().items() if name not in PARAMETERS}
-        take_ignored("LightGBM", params)
-        check_boosting(params)
+        params = self._check_params()
         labels, multilabel = read_target("y", y)
-        target = Target.of(labels, multilabel=multilabel)
-        encoded = target.encode("y", labels)
-        weight = row_weights(sample_weight, params.pop("class_weight"), labels)
-        loss = self._resolve_loss(encoded, weight, target)
+        weight = row_weights(sample_weight, self.class_weight, labels)
+        record = None
         if init_model is not None:
+            if init_score is not None:
+                raise both_starts("fit")
             init_model = as_booster(init_model)
-            target.check_continues(stored_target(find_record(init_model)), "init_model")
+            record = find_record(init_model)
+            if record is None:
+                raise no_record("init_model")
+            target = continued_target(record, "init_model", labels, multilabel=multilabel)
+        else:
+            target = Target.of(labels, multilabel=multilabel)
+        encoded = target.encode("y", labels)
+        asked = self._asked(target)
+        if record is None:
+            loss = asked.for_labels(encoded, weight)
+        else:
+            loss = asked.going_on(record, "init_model", encoded, weight)
         stored = as_stored(encoded, target)
         builtin, functions = metrics_asked(params, eval_metric, target)
-        margins = loss.start_margins()
-        starts = init_score is None and init_model is None
         evaluation = Evaluation(X, y, stored, target)
         evaluation.add(eval_set, eval_X, eval_y, eval_sample_weight, eval_class_weight)
-        if evaluation.sets and starts and eval_init_score is None:
-            eval_init_score = [start_scores(label.shape[0], margins) for _, label in evaluation.sets]
-        if target.n_outputs > 1:
-            params["num_class"] = target.n_outputs
-        training = LGBMModel(
-            **{**params, "objective": objective(loss, encoded, target), "metric": builtin or "None"}
-        )
-        training.fit(
-            X,
-            stored,
-            sample_weight=weight,
-            init_score=start_scores(len(encoded), margins) if starts else init_score,
-            eval_names=eval_names,
-            eval_init_score=eval_init_score,
-            eval_metric=all_metrics(loss, target, self.probability, functions),
-            feature_name=feature_name,
-            categorical_feature=categorical_feature,
-            callbacks=[*(callbacks or []), objective_is_none()],
-            init_model=init_model,
-            **evaluation.arguments(),
-        )
-        # All that training has set, and none of the parameters that it was given.
-        given = {*training.get_params(), "_other_params"}
-        for name, value in vars(training).items():
-            if name not in given:
-                setattr(self, name, value)
-        self.loss_, self._target = loss, target
-        self._set_booster(
-            finalize_with_record(training.booster_, loss, self._model_record(), baked=not starts)
-        )
+        metric_names = lightgbm_aliases("metric")
+        # What LGBMModel's fit reads of the estimator, so that it trains focal loss.
+        lent = {
+            "_objective": objective(loss, encoded, target),
+            "class_weight": None,  # in the row weights already
+            "_class_weight": None,
+            "_n_classes": 2,  # num_class is set in _process_params
+            "_other_params": {
+                **{n: v for n, v in self._other_params.items() if n not in metric_names},
+                "metric": builtin or "None",
+            },
+        }
+        with self._all_or_nothing():
+            # All that makes the model focal is there before a tool that watches fit can look.
+            self.loss_, self._target = loss, target
+            start = Start(loss, self._model_record(), own_start=init_score is not None)
+            with self._lent(**lent):
+                # The parent's fit would number the labels once more.
+                LGBMModel.fit(
+                    self,
+                    X,
+                    stored,
+                    sample_weight=weight,
+                    init_score=init_score,
+                    eval_names=eval_names,
+                    eval_init_score=eval_init_score,
+                    eval_metric=all_metrics(loss, target, self.focal_probability, functions),
+                    feature_name=feature_name,
+                    categorical_feature=categorical_feature,
+                    callbacks=[start, *(callbacks or [])],
+                    init_model=init_model,
+                    **evaluation.arguments(),
+                )
+            self._set_booster(self._Booster)
         return self
+
+    def _check_params(self) -> dict[str, Any]:
+        """Parameters of LightGBM; an error for those that nobody knows or that cannot act."""
+        params = {name: value for name, value in self.get_params().items() if name not in PARAMETERS}
+        for name, focal in (("alpha", "focal_alpha"), ("gamma", "focal_gamma")):
+            if params.get(name) is not None:
+                raise ValueError(
+                    f"{name} == {show(params[name])}, must be left out: LightGBM has no {name} that acts "
+                    f"here. For focal loss pass {focal}."
+                )
+        refuse_unknown("lightgbm", "LGBMClassifier", params, own=_OWN | set(PARAMETERS))
+        take_ignored("LightGBM", params)
+        check_boosting(params)
+        return params
 
     def _set_booster(self, booster: Any) -> None:
         """What LGBMClassifier looks up in order to predict."""
@@ -273,26 +310,28 @@ feature_name, categorical_feature, callbacks
         validate_features: bool = False,
         **kwargs: Any,
     ) -> Array:
-        """Margins: (n_samples,) for two classes, else a column per class or label.
+        """The logit of predict_proba, for several classes its logarithm; predict changes sides at 0.
 
         Parameters
         ----------
         X, start_iteration, num_iteration, validate_features, **kwargs
-            As for `LGBMClassifier.predict`.
+            As for `LGBMClassifier.predict`. The margin itself is `predict(X, raw_score=True)`.
 
         Returns
         -------
         ndarray, float64
+            (n_samples,) for two classes, else a column per class or label.
         """
-        margins: Array = self._raw(
-            X,
-            raw_score=True,
-            start_iteration=start_iteration,
-            num_iteration=num_iteration,
-            validate_features=validate_features,
-            **kwargs,
+        return self._decisions(
+            self._raw(
+                X,
+                raw_score=True,
+                start_iteration=start_iteration,
+                num_iteration=num_iteration,
+                validate_features=validate_features,
+                **kwargs,
+            )
         )
-        return margins
 
     def _raw(self, X: Any, **kwargs: Any) -> Any:
         self._fitted_target()
@@ -309,7 +348,7 @@ feature_name, categorical_feature, callbacks
         validate_features: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Class probabilities, or focal confidences with probability="focal".
+        """Class probabilities, or focal confidences with focal_probability="focal".
 
         Parameters
         ----------

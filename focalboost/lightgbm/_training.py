@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from lightgbm import Booster, LGBMModel
+from lightgbm import LGBMModel
 from sklearn.utils.class_weight import compute_sample_weight
 
 from focalboost._boosters.packed import PackedLabels, pack_labels
-from focalboost._classifier.estimator import check_weight, pairs, predicted, split_metrics
+from focalboost._classifier.estimator import pairs, predicted, split_metrics
+from focalboost._classifier.parameters import check_weight
 from focalboost._classifier.target import Target, read_target
 from focalboost._typing import Array
-from focalboost.lightgbm._model import load_model
 from focalboost.losses._base import FocalLoss
 
 _METRIC = ("metric", "metrics", "metric_types")
@@ -54,12 +54,6 @@ def objective_is_none() -> Callable[[Any], None]:
 
 
 # ---------------------------------------------------------------------- what training is given
-def as_booster(model: Any) -> Booster:
-    if isinstance(model, LGBMModel):
-        return model.booster_
-    return model if isinstance(model, Booster) else load_model(model)
-
-
 def row_weights(sample_weight: Any, class_weight: Any, labels: Array) -> Array | None:
     """Row weights times class weights, which are by class label."""
     weight = check_weight(sample_weight, len(labels))

@@ -12,12 +12,19 @@ from numpy.typing import ArrayLike
 
 from focalboost import _validation
 from focalboost._typing import Array
+from focalboost.losses._base import FocalLoss
 from focalboost.losses._binary import BinaryFocalLoss
 from focalboost.losses._multiclass import MulticlassFocalLoss
 from focalboost.losses._multilabel import MultilabelFocalLoss
-from focalboost.losses._record import LOSSES
 
 __all__ = ["BinaryFocalLoss", "MulticlassFocalLoss", "MultilabelFocalLoss", "posterior"]
+
+
+LOSSES: dict[str, type[FocalLoss]] = {
+    "binary": BinaryFocalLoss,
+    "multiclass": MulticlassFocalLoss,
+    "multilabel": MultilabelFocalLoss,
+}
 
 
 def posterior(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -15,22 +14,20 @@ from focalboost._boosters.call import Call, read_call
 from focalboost._boosters.caller import Library, count_call
 from focalboost._boosters.extras import require
 from focalboost._boosters.packed import PackedLabels
+from focalboost._boosters.unannounced import check_first_call
 from focalboost._boosters.workers import sum_over_workers
 from focalboost._kernels.backend import Backend, Device, for_arrays, for_booster
 from focalboost._kernels.interface import Hessian
 from focalboost._typing import Array
+from focalboost.losses._record import from_json
+from focalboost.losses._value import Value
 
 if TYPE_CHECKING:
     from xgboost.callback import TrainingCallback
 
 
-FORMAT = 1  # of the record in saved models; a change that an older focalboost would misread adds 1
-# What belongs to the machine, not to the model.
-NOT_KEPT = {"device", "n_jobs"}
-
-
 @dataclass(frozen=True, repr=False)
-class FocalLoss(ABC):
+class FocalLoss(Value, ABC):
     """Base of the losses: an immutable value with the methods that boosters and users call."""
 
     objective: ClassVar[str]
@@ -43,17 +40,20 @@ class FocalLoss(ABC):
     n_jobs: int | None = field(default=None, kw_only=True)
     scale: Any = field(default=1.0, init=False)
     intercept: Any = field(default=None, init=False)
+    balanced: bool = field(default=False, init=False)
+    """Whether `for_labels` found alpha by "balanced"."""
 
     # ------------------------------------------------------------------ parameters
     def __post_init__(self) -> None:
         _validation.check_choice("hessian", self.hessian, _validation.HESSIANS)
         _validation.check_choice("device", self.device, _validation.DEVICES)
+        self._set(gamma=self._numbered("gamma", self.gamma), alpha=self._numbered("alpha", self.alpha))
         self._set(gamma=self._check_gamma(), alpha=self._check_alpha())
         self._set(n_jobs=_validation.check_n_jobs(self.n_jobs))
 
-    def _set(self, **values: Any) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+    @abstractmethod
+    def _numbered(self, name: str, value: Any) -> Any:
+        """A dict by class or label as a tuple in the order of its keys; all else as it is."""
 
     def _check_gamma(self) -> Any:
         return _validation.check_gamma(self.gamma)
@@ -71,37 +71,43 @@ class FocalLoss(ABC):
 
     def _resolved(self, *, alpha: Any, intercept: Any, scale: Any, **sizes: Any) -> Self:
         loss = replace(self, alpha=alpha, **sizes)
-        loss._set(intercept=intercept, scale=scale)
+        balanced = self.balanced or self.alpha == _validation.BALANCED
+        loss._set(intercept=intercept, scale=scale, balanced=balanced)
         return loss
 
-    # ------------------------------------------------------------------ immutable value
-    def __copy__(self) -> Self:
-        return self
+    @staticmethod
+    def from_json(text: str) -> FocalLoss:
+        """The loss that a record holds."""
+        loss: FocalLoss = from_json(text)
+        return loss
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
+    # ------------------------------------------------------------------ continued models
+    def same_meaning(self, other: object) -> bool:
+        """Whether a margin of one loss is a margin of the other: the probability it stands for is the same.
 
-    def __sklearn_clone__(self) -> Self:
-        return self
+        Gamma, class weights up to a common factor, label smoothing and the number of outputs count; Hessian,
+        scale and intercept do not. "balanced" means the same whatever labels it was resolved for.
+        """
+        if not isinstance(other, type(self)):
+            return False
+        sizes = {size for size in (self._n_outputs(), other._n_outputs()) if size is not None}
+        if len(sizes) > 1:
+            return False
+        n_outputs = sizes.pop() if sizes else 1
+        both = self._asks_balanced() and other._asks_balanced()
+        if not both and _validation.BALANCED in (self.alpha, other.alpha):
+            return False
+        mine, theirs = self._meaning(n_outputs, weights=not both), other._meaning(n_outputs, weights=not both)
+        return all(np.allclose(a, b, rtol=1e-6, atol=0.0) for a, b in zip(mine, theirs, strict=True))
 
-    def __repr__(self) -> str:
-        parts = [f"gamma={self.gamma!r}", f"alpha={self.alpha!r}"]
-        for item in fields(self)[2:]:
-            value = getattr(self, item.name)
-            if item.init and value != item.default:
-                parts.append(f"{item.name}={value!r}")
-        if self.intercept is not None:
-            parts.append(f"intercept={_rounded(self.intercept)}")
-        return f"{type(self).__name__}({', '.join(parts)})"
+    def _asks_balanced(self) -> bool:
+        return self.balanced or self.alpha == _validation.BALANCED
 
-    def as_record(self) -> dict[str, Any]:
-        """What a saved model keeps: format, class name and every number of the loss."""
-        values = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in NOT_KEPT}
-        return {"format": FORMAT, "loss": type(self).__name__, **values}
-
-    def to_json(self) -> str:
-        """The record as text; floats survive exactly."""
-        return json.dumps(self.as_record())
+    def going_on_with(self, stored: Self) -> Self:
+        """The stored loss, whose numbers stay, with the Hessian, device and threads of this one."""
+        loss = replace(stored, hessian=self.hessian, device=self.device, n_jobs=self.n_jobs)
+        loss._set(intercept=stored.intercept, scale=stored.scale, balanced=stored.balanced)
+        return loss
 
     # ------------------------------------------------------------------ public methods
     @abstractmethod
@@ -128,6 +134,11 @@ class FocalLoss(ABC):
         ------
         ValueError
             If a label is not valid, a class does not occur, or a weight is negative or not finite.
+
+        Warns
+        -----
+        UserWarning
+            Multi-label, if a label has no positive or no negative row: its rate counts as half a row.
         """
 
     def loss(
@@ -189,7 +200,7 @@ class FocalLoss(ABC):
         )
 
     def posterior(self, raw_prediction: ArrayLike) -> Array:
-        """True class probabilities: the closed form of `focalboost.calibration`.
+        """True class probabilities: the closed form of `focalboost.calibration`, of the labels as smoothed.
 
         Parameters
         ----------
@@ -206,6 +217,61 @@ class FocalLoss(ABC):
             return lazy  # type: ignore[no-any-return]
         return self._posterior(raw_prediction)
 
+    def margin(self, probability: ArrayLike) -> Array:
+        """Margins whose `posterior` is `probability`: the inverse.
+
+        A new model starts from what an old one says, of whatever loss: `base_margin=` of XGBoost's DMatrix,
+        `init_score=` of LightGBM's Dataset. The new model's margins then are on top of those. With
+        label_smoothing s the model learns p + s (1/2 - p): pass that.
+
+        Parameters
+        ----------
+        probability : array-like of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Binary: of class 1. Above 0 and below 1; multi-class: rows of sum 1. Also as a Dask Array.
+
+        Returns
+        -------
+        ndarray of the same shape, float64
+            Multi-class: of mean zero in each row. For a Dask Array, lazily, a Dask Array.
+
+        Raises
+        ------
+        ValueError
+            If a probability is 0 or 1, whose margin is infinite, or none at all; or if a shape is not valid.
+
+        Examples
+        --------
+        >>> from focalboost import BinaryFocalLoss
+        >>> loss = BinaryFocalLoss(gamma=2.0)
+        >>> margin = loss.margin([0.001, 0.2])
+        >>> margin.round(4), loss.posterior(margin).round(4)
+        (array([-2.5452, -0.5177]), array([0.001, 0.2  ]))
+        """
+        if _dask.is_collection(probability):
+            if not _dask._is_array("probability", probability):
+                # Dask tries what it maps over a frame on rows of ones.
+                raise TypeError(
+                    f"probability is a Dask {type(probability).__name__}, must be an Array: "
+                    "probability.to_dask_array(lengths=True)."
+                )
+            lazy: Any = _dask.map_rows("probability", self._margin, probability)
+            return lazy  # type: ignore[no-any-return]
+        return self._margin(probability)
+
+    def posterior_logit(self, raw_prediction: ArrayLike) -> Array:
+        """Log-odds of `posterior`, for a softmax its logarithm; both keep their digits where it is 0 or 1.
+
+        Parameters
+        ----------
+        raw_prediction : array-like of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Margins.
+
+        Returns
+        -------
+        ndarray of the same shape, float64
+        """
+        return self._posterior(raw_prediction, logit=True)
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Any, Any]:
         """Gradient and Hessian in the convention of whichever booster is calling.
 
@@ -214,10 +280,17 @@ class FocalLoss(ABC):
         with arrays by anyone else it is `gradient_hessian(y_true, y_pred, sample_weight)`.
         """
         count_call()
-        call = read_call(y_true, y_pred, sample_weight)
-        call.check_parameters()
+        call = read_call(self, y_true, y_pred, sample_weight)
+        if call.update is not None and call.update.loss not in (None, self):
+            # A continued model goes on with the loss it was begun with.
+            continued: FocalLoss = call.update.loss
+            return continued._gradients(call)
+        return self._gradients(call)
+
+    def _gradients(self, call: Call) -> tuple[Any, Any]:
         raw = self._complete_shard(call.raw_prediction)
         y, raw, weight = self._check_arrays(self._labels_of(call, raw), raw, call.sample_weight)
+        check_first_call(call, self, raw)
         factor = self._softmax_hessian_factor(call.library, raw.shape[-1])
         backend = for_booster(self.device, self.n_jobs, raw, call.placement)
         return self._derivatives(y, raw, weight, hessian_factor=factor, backend=backend)
@@ -235,7 +308,12 @@ class FocalLoss(ABC):
         ("focal_loss", value) for XGBoost, ("focal_loss", value, False) for LightGBM; value for
         XGBoost's scikit-learn wrapper and for your own call with arrays
         """
-        call = read_call(y_true, y_pred, sample_weight)
+        call = read_call(self, y_true, y_pred, sample_weight)
+        if call.update is not None and call.update.loss not in (None, self):
+            return call.update.loss._metric(call)
+        return self._metric(call)
+
+    def _metric(self, call: Call) -> Any:
         raw = self._complete_shard(call.raw_prediction)
         labels = self._labels_of(call, raw)
         labels = labels.unpack() if isinstance(labels, PackedLabels) else labels
@@ -270,6 +348,20 @@ class FocalLoss(ABC):
         self._require_intercept("start")
         return np.atleast_1d(np.asarray(self.intercept, float))
 
+    def starts_at(self, raw: Array) -> bool:
+        """Whether all margins are those that training is to start from: the intercept, or 0."""
+        margins = raw if raw.ndim == 2 else raw[:, None]
+        wanted = np.zeros(1) if self.intercept is None else np.asarray(self.intercept, float)
+        off = self._difference(margins.astype(np.float64) - wanted)
+        # What is not finite is refused by the kernels, in words of its own.
+        return not np.isfinite(off).all() or bool(
+            np.abs(off).max(initial=0.0) <= 1e-5 * max(1.0, float(np.abs(wanted).max()))
+        )
+
+    def _difference(self, margins: Array) -> Array:
+        """Margins as far as they count."""
+        return margins
+
     @abstractmethod
     def lightgbm_objective(self, n_outputs: int) -> str:
         """LightGBM's objective whose transform turns the margins into the loss's confidence."""
@@ -302,10 +394,21 @@ class FocalLoss(ABC):
 
     # ------------------------------------------------------------------ what a loss defines
     @abstractmethod
-    def _posterior(self, raw_prediction: ArrayLike) -> Array: ...
+    def _posterior(self, raw_prediction: ArrayLike, *, logit: bool = False) -> Array: ...
+
+    @abstractmethod
+    def _margin(self, probability: ArrayLike) -> Array: ...
 
     @abstractmethod
     def _base_score(self) -> Any: ...
+
+    @abstractmethod
+    def _n_outputs(self) -> int | None:
+        """Number of margins a row, None where it is not known yet."""
+
+    @abstractmethod
+    def _meaning(self, n_outputs: int, *, weights: bool) -> tuple[Array, ...]:
+        """Arrays that are equal where two losses give a margin the same probability."""
 
     @abstractmethod
     def _check_arrays(
@@ -335,10 +438,3 @@ class FocalLoss(ABC):
     @abstractmethod
     def _start_loss(self, y: Array, raw: Array, weight: Array | None) -> float:
         """Mean loss of the constant that training starts from."""
-
-
-def _rounded(intercept: float | tuple[float, ...]) -> str:
-    """Six digits, which tell losses of different labels apart."""
-    if isinstance(intercept, tuple):
-        return f"({', '.join(map(_rounded, intercept))})"
-    return f"{intercept:.6g}"

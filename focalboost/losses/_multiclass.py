@@ -16,8 +16,9 @@ from focalboost._kernels.backend import Backend
 from focalboost._kernels.interface import BOUNDS, Parameters
 from focalboost._kernels.softmax import softmax_mean_hessian
 from focalboost._typing import Array
-from focalboost.calibration import multiclass_margin, multiclass_posterior
+from focalboost.calibration import multiclass_log_posterior, multiclass_margin, multiclass_posterior
 from focalboost.losses._base import FocalLoss
+from focalboost.losses._by_class import CURES_OF_ABSENCE, in_order
 from focalboost.losses._totals import Totals, class_totals, totals
 
 
@@ -27,11 +28,12 @@ class MulticlassFocalLoss(FocalLoss):
 
     Parameters
     ----------
-    gamma : float or sequence of n_classes floats, default=2.0
-        Focusing parameter >= 0, one for all classes or one per class. 0 is cross-entropy.
-    alpha : None, sequence of n_classes floats or "balanced", default=None
-        Class weights > 0, in the order of the classes. "balanced" is n / (n_classes n_class), resolved by
-        `for_labels`.
+    gamma : float, sequence of n_classes floats or dict, default=2.0
+        Focusing parameter >= 0, one for all classes or one per class, also as a dict {0: ..., 1: ...}. 0 is
+        cross-entropy.
+    alpha : None, sequence of n_classes floats, dict or "balanced", default=None
+        Class weights > 0, in the order of the classes or as a dict {0: 1, 1: 2, 2: 5}. "balanced" is
+        n / (n_classes n_class), resolved by `for_labels`.
     n_classes : int or None, default=None
         Needed only where an empty shard of a cluster has to know it; `for_labels` sets it.
     hessian, device, n_jobs
@@ -75,15 +77,21 @@ class MulticlassFocalLoss(FocalLoss):
     objective = "multi:softprob"
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         self._set(n_classes=_validation.check_count("n_classes", self.n_classes, 2))
+        super().__post_init__()
         for name in ("gamma", "alpha"):
             value = getattr(self, name)
             if isinstance(value, tuple):
                 if len(value) < 2:
-                    raise ValueError(f"{name} == {value!r}, must have one entry per class, 2 or more.")
+                    raise ValueError(
+                        f"{name} == {value!r}, must have one entry per class, 2 or more. For one margin use "
+                        "BinaryFocalLoss."
+                    )
                 _validation.check_length(name, value, self.n_classes or len(value), "class")
                 self._set(n_classes=len(value))
+
+    def _numbered(self, name: str, value: Any) -> Any:
+        return in_order(name, value, self.n_classes)
 
     def _check_alpha(self) -> Any:
         if _validation.is_named(self.alpha):
@@ -91,8 +99,8 @@ class MulticlassFocalLoss(FocalLoss):
         if not _validation.is_sequence(self.alpha):
             raise ValueError(
                 f"alpha == {_validation.show(self.alpha)}, must be one weight per class, in the order of the "
-                "classes: one number weighs all of them alike, which changes nothing. Pass None for no "
-                "weights, or 'balanced'."
+                "classes or as a dict {0: ..., 1: ...}: one number weighs all of them alike, which changes "
+                "nothing. Pass None for no weights, or 'balanced'."
             )
         return _validation.check_weights(self.alpha)
 
@@ -111,6 +119,16 @@ class MulticlassFocalLoss(FocalLoss):
         # LightGBM starts a softmax at the log frequencies themselves, not at their differences from the mean.
         margins = super().start_margins()
         return np.asarray(margins - logsumexp(margins))
+
+    def _n_outputs(self) -> int | None:
+        return self.n_classes
+
+    def _meaning(self, n_outputs: int, *, weights: bool) -> tuple[Array, ...]:
+        alpha = self._alphas(n_outputs) if weights else np.ones(n_outputs)
+        return self._gammas(n_outputs), alpha / alpha[0]
+
+    def _difference(self, margins: Array) -> Array:
+        return np.asarray(margins - margins.mean(axis=1, keepdims=True))
 
     def lightgbm_objective(self, n_outputs: int) -> str:
         return f"multiclass num_class:{n_outputs}"
@@ -135,17 +153,17 @@ class MulticlassFocalLoss(FocalLoss):
             return 1.0
         return 2.0 if library == "xgboost" else n_outputs / (n_outputs - 1.0)
 
-    def _check_matrix(self, raw_prediction: Any) -> Array:
-        raw = _validation.numeric("raw_prediction", raw_prediction)
+    def _check_matrix(self, value: Any, name: str = "raw_prediction") -> Array:
+        raw = _validation.numeric(name, value)
         if raw.ndim != 2 or raw.shape[1] < 2:
             raise ValueError(
-                f"raw_prediction has shape {raw.shape}, must be (n_samples, n_classes) with 2 or "
-                "more classes: set num_class in the booster's params, or use BinaryFocalLoss for one margin."
+                f"{name} has shape {raw.shape}, must be (n_samples, n_classes) with 2 or more classes: set "
+                "num_class in the booster's params, or use BinaryFocalLoss for one column."
             )
         if self.n_classes is not None and raw.shape[1] != self.n_classes:
             raise ValueError(
-                f"raw_prediction has shape {raw.shape}, must be (n_samples, {self.n_classes}): the loss "
-                f"has {self.n_classes} classes. Set num_class={self.n_classes} in the booster's params."
+                f"{name} has shape {raw.shape}, must be (n_samples, {self.n_classes}): the loss has "
+                f"{self.n_classes} classes. Set num_class={self.n_classes} in the booster's params."
             )
         return raw
 
@@ -158,7 +176,8 @@ class MulticlassFocalLoss(FocalLoss):
             y = y[:, 0]
         if y.shape != (raw.shape[0],):
             raise ValueError(
-                f"y_true has shape {y.shape}, must be ({raw.shape[0]},), a class 0, 1, ... per row."
+                f"y_true has shape {y.shape}, must be ({raw.shape[0]},), a class 0, 1, ... per row: "
+                "y_true.argmax(axis=1) of one-hot columns."
             )
         return y, raw, _validation.check_weight_shape(sample_weight, raw.shape[0])
 
@@ -190,20 +209,26 @@ class MulticlassFocalLoss(FocalLoss):
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
         if labels.ndim != 1:
-            raise ValueError(f"y has shape {labels.shape}, must be (n_samples,), a class 0, 1, ... per row.")
+            raise ValueError(
+                f"y has shape {labels.shape}, must be (n_samples,), a class 0, 1, ... per row: "
+                "y.argmax(axis=1) of one-hot columns."
+            )
         weight = _validation.check_weight_shape(sample_weight, labels.shape[0])
         _validation.raise_for_bad_weight(weight)
-        _validation.classes(self.n_classes or 2**31).check(labels)
+        _validation.classes(self.n_classes or 2**31).check(labels, "y")
         return class_totals(labels, weight, self.n_classes or 2)
 
     def for_labels(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         share = totals(self._totals, y, sample_weight).shares
         n_classes = len(share)
         if not share.all():
-            missing = int(np.flatnonzero(share == 0)[0])
+            missing, *others = np.flatnonzero(share == 0).tolist()
+            more = f" (nor have {', '.join(map(str, others))})" if others else ""
+            cures = CURES_OF_ABSENCE.format(labels=f"np.arange({n_classes})")
             raise ValueError(
-                f"class {missing} of {n_classes} has no rows with weight, must have at least one: the best "
-                "constant of a class that never occurs is infinite. Number the classes that occur from 0."
+                f"class {missing} of {n_classes} has no rows with weight{more}, must have at least one: the "
+                f"best constant of a class that never occurs is infinite. {cures}; or number only the "
+                "classes that occur, from 0."
             )
         gamma = self._gammas(n_classes)
         balanced = self.alpha == _validation.BALANCED
@@ -222,7 +247,13 @@ class MulticlassFocalLoss(FocalLoss):
         mean = softmax_mean_hessian(share, margins, gamma, alpha, lowest, highest)
         return float(np.sum(share * (1.0 - share)) / mean)
 
-    def _posterior(self, raw_prediction: ArrayLike) -> Array:
+    def _margin(self, probability: ArrayLike) -> Array:
+        shares = self._check_matrix(probability, "probability")
+        n_classes = shares.shape[1]
+        return multiclass_margin(shares, gamma=self._gammas(n_classes), alpha=self._alphas(n_classes))
+
+    def _posterior(self, raw_prediction: ArrayLike, *, logit: bool = False) -> Array:
         raw = self._check_matrix(raw_prediction)
         n_classes = raw.shape[1]
-        return multiclass_posterior(raw, gamma=self._gammas(n_classes), alpha=self._alphas(n_classes))
+        closed_form = multiclass_log_posterior if logit else multiclass_posterior
+        return closed_form(raw, gamma=self._gammas(n_classes), alpha=self._alphas(n_classes))

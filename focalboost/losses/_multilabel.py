@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -12,6 +13,8 @@ from focalboost import _validation
 from focalboost._boosters.call import Call
 from focalboost._boosters.packed import PackedLabels
 from focalboost._typing import Array
+from focalboost.calibration import binary_margin, binary_posterior, binary_posterior_logit
+from focalboost.losses._by_class import in_order
 from focalboost.losses._sigmoid import SigmoidLoss, class_pair
 
 
@@ -21,15 +24,19 @@ class MultilabelFocalLoss(SigmoidLoss):
 
     Parameters
     ----------
-    gamma : float or sequence of n_labels floats, default=2.0
-        Focusing parameter >= 0, one for all labels or one per label.
-    alpha : None, float, sequence of n_labels entries or "balanced", default=None
-        One entry for all labels or one per label: a number in (0, 1) for (1 - alpha, alpha), or a pair of
-        positive weights for (label absent, label present). "balanced" weighs each label's two sides by
-        n / (2 n_side), resolved by `for_labels`.
+    gamma : float, sequence of n_labels floats or dict, default=2.0
+        Focusing parameter >= 0, one for all labels or one per label; a dict by the label's column, {0: ...}.
+    alpha : None, float, sequence of n_labels entries, dict or "balanced", default=None
+        One entry for all labels or one per label, as a sequence or as a dict by column: a number in (0, 1)
+        for (1 - alpha, alpha), or a pair of positive weights for (label absent, label present). "balanced"
+        weighs each label's two sides by n / (2 n_side), resolved by `for_labels`.
     n_labels : int or None, default=None
         Needed only where an empty shard of a cluster has to know it; `for_labels` sets it.
-    hessian, label_smoothing, device, n_jobs
+    label_smoothing : float in [0, 1), default=0.0
+        A label y is read as y + label_smoothing (1/2 - y). For noisy labels where only the ranking counts:
+        the probabilities are of the smoothed labels, p + label_smoothing (1/2 - p), and so too high for a
+        rare class. With 0.1 at a rate of .005 their mean is .0545, eleven times the rate.
+    hessian, device, n_jobs
         As in `BinaryFocalLoss`.
 
     Attributes
@@ -42,6 +49,9 @@ class MultilabelFocalLoss(SigmoidLoss):
     Loss, derivatives and posterior of each label are those of `BinaryFocalLoss`. `metric` is the mean over
     rows and labels.
 
+    A label without a positive row trains, with a warning: its rate counts as half a row,
+    0.5 / (n_samples + 1); without a negative row, as 1 minus that. For `alpha="balanced"`, too.
+
     Examples
     --------
     >>> from focalboost import MultilabelFocalLoss
@@ -53,8 +63,8 @@ class MultilabelFocalLoss(SigmoidLoss):
     n_labels: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         self._set(n_labels=_validation.check_count("n_labels", self.n_labels, 1))
+        super().__post_init__()
         for name in ("gamma", "alpha"):
             value = getattr(self, name)
             if isinstance(value, tuple):
@@ -62,6 +72,9 @@ class MultilabelFocalLoss(SigmoidLoss):
                 self._set(n_labels=len(value))
         # gamma with several entries may have fixed the number that alpha must have.
         _validation.check_length("gamma", self.gamma, self.n_labels or 0, "label")
+
+    def _numbered(self, name: str, value: Any) -> Any:
+        return in_order(name, value, self.n_labels, "label")
 
     def _check_alpha(self) -> Any:
         if _validation.is_named(self.alpha):
@@ -71,6 +84,7 @@ class MultilabelFocalLoss(SigmoidLoss):
         entries: list[float | tuple[float, ...]] = []
         for label, entry in enumerate(self.alpha):
             name = f"alpha[{label}]"
+            entry = in_order(name, entry, 2, "side (0 absent, 1 present)")  # noqa: PLW2901
             if not _validation.is_sequence(entry):
                 entries.append(_validation.check_alpha_share(entry, name))
                 continue
@@ -88,6 +102,9 @@ class MultilabelFocalLoss(SigmoidLoss):
         entries = alpha if isinstance(alpha, tuple) else (alpha,) * n_labels
         return np.array([class_pair(entry) for entry in entries])
 
+    def _n_outputs(self) -> int | None:
+        return self.n_labels
+
     def lightgbm_objective(self, n_outputs: int) -> str:
         return f"multiclassova num_class:{n_outputs} sigmoid:1"
 
@@ -98,7 +115,8 @@ class MultilabelFocalLoss(SigmoidLoss):
         if array.ndim != 2 or (self.n_labels is not None and array.shape[1] != self.n_labels):
             wanted = "n_labels" if self.n_labels is None else self.n_labels
             raise ValueError(
-                f"{name} has shape {array.shape}, must be (n_samples, {wanted}), a column per label."
+                f"{name} has shape {array.shape}, must be (n_samples, {wanted}), a column per label. For one "
+                "label use BinaryFocalLoss."
             )
 
     def _complete_shard(self, raw: Array) -> Array:
@@ -118,7 +136,10 @@ class MultilabelFocalLoss(SigmoidLoss):
         if raw.size == 0 and not isinstance(y, PackedLabels):
             y = y.reshape(raw.shape)
         if y.shape != raw.shape:
-            raise ValueError(f"y_true has shape {y.shape}, must be {raw.shape} as raw_prediction.")
+            raise ValueError(
+                f"y_true has shape {y.shape}, must be {raw.shape} as raw_prediction: a column per label, of "
+                "the rows that were predicted."
+            )
         return y, raw, _validation.check_weight_shape(sample_weight, raw.shape[0])
 
     def _check_labels(self, y: Any) -> Array:
@@ -126,8 +147,25 @@ class MultilabelFocalLoss(SigmoidLoss):
         self._check_columns("y", labels)
         return labels
 
+    def _check_shares(self, share: Array, n_samples: int) -> Array:
+        empty = (share <= 0.0) | (share >= 1.0)
+        balanced = self.alpha == _validation.BALANCED
+        # Smoothed labels have both classes.
+        if not empty.any() or (self.label_smoothing > 0.0 and not balanced):
+            return share
+        least = 0.5 / (n_samples + 1.0)
+        columns = ", ".join(f"y[:, {label}] == {share[label]:g}" for label in np.flatnonzero(empty))
+        warnings.warn(
+            f"{columns} in all rows with weight, should have both classes: the rate counts as half a row, "
+            f"0.5 / (n_samples + 1) == {least:.3g}, or 1 minus it, and nothing can be learned of it. Leave "
+            "the column out, or resolve the loss with labels of a longer period.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return np.where(empty, np.clip(share, least, 1.0 - least), share)
+
     def for_labels(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        alpha, intercept, scale = self._resolve(y, sample_weight, "y[:, {}]")
+        alpha, intercept, scale = self._resolve(y, sample_weight)
         pairs = tuple(tuple(pair) for pair in alpha.tolist())
         return self._resolved(
             alpha=pairs if self.alpha == _validation.BALANCED else self.alpha,
@@ -136,7 +174,12 @@ class MultilabelFocalLoss(SigmoidLoss):
             n_labels=len(scale),
         )
 
-    def _posterior(self, raw_prediction: ArrayLike) -> Array:
+    def _posterior(self, raw_prediction: ArrayLike, *, logit: bool = False) -> Array:
         raw = _validation.numeric("raw_prediction", raw_prediction)
         self._check_columns("raw_prediction", raw)
-        return self._closed_form(raw)
+        return self._closed_form(binary_posterior_logit if logit else binary_posterior, raw)
+
+    def _margin(self, probability: ArrayLike) -> Array:
+        shares = _validation.numeric("probability", probability)
+        self._check_columns("probability", shares)
+        return self._closed_form(binary_margin, shares)

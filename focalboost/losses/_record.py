@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any
 
-from focalboost.losses._base import FORMAT, FocalLoss
-from focalboost.losses._binary import BinaryFocalLoss
-from focalboost.losses._multiclass import MulticlassFocalLoss
-from focalboost.losses._multilabel import MultilabelFocalLoss
-
-LOSSES: dict[str, type[FocalLoss]] = {
-    "binary": BinaryFocalLoss,
-    "multiclass": MulticlassFocalLoss,
-    "multilabel": MultilabelFocalLoss,
-}
-_BY_NAME = {cls.__name__: cls for cls in LOSSES.values()}
+FORMAT = 1  # a change that an older focalboost would misread adds 1
+# What belongs to the machine, not to the model.
+NOT_KEPT = {"device", "n_jobs"}
+# What `for_labels` finds, and no constructor takes.
+RESOLVED = ("intercept", "scale", "balanced")
+CLASSES: dict[str, Any] = {}  # by name; each loss enters itself
 
 
-def from_json(text: str) -> FocalLoss:
-    """The loss that `FocalLoss.to_json` wrote."""
+def as_record(loss: Any) -> dict[str, Any]:
+    """What a saved model keeps: format, class name and every number of the loss."""
+    values = {item.name: getattr(loss, item.name) for item in fields(loss) if item.name not in NOT_KEPT}
+    return {"format": FORMAT, "loss": type(loss).__name__, **values}
+
+
+def to_json(loss: Any, **others: Any) -> str:
+    """The record as text, with what else the model is to keep; floats survive exactly."""
+    return json.dumps({**as_record(loss), **others})
+
+
+def from_json(text: str) -> Any:
+    """The loss that `to_json` wrote."""
     return read_record(text)[0]
 
 
-def read_record(text: str) -> tuple[FocalLoss, dict[str, Any]]:
+def read_record(text: str) -> tuple[Any, dict[str, Any]]:
     """The loss, and what else stands in the record."""
     try:
         values = _tuples(json.loads(text))
@@ -36,8 +43,8 @@ def read_record(text: str) -> tuple[FocalLoss, dict[str, Any]]:
             "pip install --upgrade focalboost."
         )
     try:
-        cls = _BY_NAME[values.pop("loss")]
-        resolved = {name: values.pop(name) for name in ("intercept", "scale")}
+        cls = CLASSES[values.pop("loss")]
+        resolved = {name: values.pop(name) for name in RESOLVED}
         others = {name: values.pop(name) for name in list(values) if name not in cls.__dataclass_fields__}
         loss = cls(**values)
     except (ValueError, KeyError, AttributeError, TypeError) as error:

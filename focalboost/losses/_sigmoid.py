@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from focalboost._kernels.backend import Backend
 from focalboost._kernels.interface import BOUNDS, Parameters
 from focalboost._kernels.sigmoid import sigmoid_mean_hessian
 from focalboost._typing import Array
-from focalboost.calibration import binary_margin, binary_posterior
+from focalboost.calibration import binary_margin
 from focalboost.losses._base import FocalLoss
 from focalboost.losses._totals import Totals, label_totals, totals
 
@@ -56,6 +57,10 @@ class SigmoidLoss(FocalLoss):
         scale = np.broadcast_to(np.asarray(self.scale, float), (n_labels,))
         alpha = self._alpha_pairs(n_labels) * scale[:, None]
         return Parameters(self._gamma_pairs(n_labels), alpha, self.hessian, smoothing=self.label_smoothing)
+
+    def _meaning(self, n_outputs: int, *, weights: bool) -> tuple[Array, ...]:
+        alpha = self._alpha_pairs(n_outputs) if weights else np.ones((n_outputs, 2))
+        return self._gamma_pairs(n_outputs), alpha[:, 1] / alpha[:, 0], np.array(self.label_smoothing)
 
     # ------------------------------------------------------------------ calls
     def _derivatives(
@@ -102,32 +107,22 @@ class SigmoidLoss(FocalLoss):
     def _totals(self, y: Any, sample_weight: Any) -> Totals:
         labels = self._check_labels(y)
         weight = _validation.check_weight_shape(sample_weight, labels.shape[0])
-        _validation.SHARES.check(labels)
+        _validation.SHARES.check(labels, "y")
         _validation.raise_for_bad_weight(weight)
         return label_totals(labels if labels.ndim == 2 else labels[:, None], weight)
 
-    def _resolve(self, y: Any, sample_weight: Any, column: str) -> tuple[Array, Array, Array]:
+    @abstractmethod
+    def _check_shares(self, share: Array, n_samples: int) -> Array:
+        """The share of positive rows of each label; where it is 0 or 1, what counts instead, or an error."""
+
+    def _resolve(self, y: Any, sample_weight: Any) -> tuple[Array, Array, Array]:
         """Class weights (n_labels, 2), intercepts and scales (n_labels,)."""
-        share = totals(self._totals, y, sample_weight).shares
+        sums = totals(self._totals, y, sample_weight)
+        share = self._check_shares(sums.shares, sums.n_samples)
         gamma = self._gamma_pairs(len(share))
         rates = share + self.label_smoothing * (0.5 - share)
-        for label, rate in enumerate(rates):
-            if not 0.0 < rate < 1.0:
-                raise ValueError(
-                    f"{column.format(label)} == {rate:g} in all rows with weight, must have both classes: "
-                    "the best constant of one class is infinite. Add rows of the other class, or set "
-                    "label_smoothing > 0."
-                )
-        pairs = np.stack([1.0 - share, share], axis=1)
-        if self.alpha == _validation.BALANCED:
-            if not pairs.all():
-                raise ValueError(
-                    "alpha == 'balanced' needs rows of both classes: a class without rows has no "
-                    "finite weight. Pass numbers."
-                )
-            alpha = 0.5 / pairs
-        else:
-            alpha = self._alpha_pairs(len(share))
+        balanced = self.alpha == _validation.BALANCED
+        alpha = 0.5 / np.stack([1.0 - share, share], axis=1) if balanced else self._alpha_pairs(len(share))
         intercept = binary_margin(rates, gamma=gamma, alpha=alpha)
         scale = [
             self._hessian_ratio(rate, margin, gamma_l, alpha_l)
@@ -141,12 +136,13 @@ class SigmoidLoss(FocalLoss):
         mean = sigmoid_mean_hessian(rate, margin, gamma, alpha, lowest, highest)
         return rate * (1.0 - rate) / mean
 
-    def _closed_form(self, raw: Array) -> Array:
-        n_labels = raw.shape[1] if raw.ndim == 2 else 1
+    def _closed_form(self, function: Callable[..., Array], values: Array) -> Array:
+        """A function of `calibration` with the parameters of this loss."""
+        n_labels = values.shape[1] if values.ndim == 2 else 1
         gamma, alpha = self._gamma_pairs(n_labels), self._alpha_pairs(n_labels)
-        if raw.ndim != 2:
+        if values.ndim != 2:
             gamma, alpha = gamma[0], alpha[0]
-        return binary_posterior(raw, gamma=gamma, alpha=alpha)
+        return function(values, gamma=gamma, alpha=alpha)
 
     def _sigmoid(self, margin: ArrayLike) -> Array:
         """XGBoost takes base_score as the probability that its transform gives the margin."""

@@ -12,10 +12,10 @@ from focalboost._typing import Array
 
 
 class Totals(NamedTuple):
-    """Number of rows, sum of their weights, and the part of it that each label or class has."""
+    """Number of rows, sum of their weights (per label), and the part of it that each label or class has."""
 
     n_samples: int
-    weight: float
+    weight: float | Array
     labels: Array
 
     @property
@@ -29,8 +29,10 @@ def label_totals(labels: Array, weight: Array | None) -> Totals:
     values = labels.astype(np.float64)
     if weight is None:
         return Totals(len(values), float(len(values)), values.sum(axis=0))
-    weights = weight.astype(np.float64)
-    return Totals(len(values), float(weights.sum()), (values * weights[:, None]).sum(axis=0))
+    weights = weight.astype(np.float64)[:, None]
+    positive, negative = ((side * weights).sum(axis=0) for side in (values, 1.0 - values))
+    # Not the sum of the weights, which is rounded otherwise: a label in all rows has a share of exactly 1.
+    return Totals(len(values), positive + negative, positive)
 
 
 def class_totals(labels: Array, weight: Array | None, n_classes: int) -> Totals:
@@ -46,7 +48,7 @@ def totals(of_block: Callable[[Any, Any], Totals], y: Any, sample_weight: Any) -
     if n_samples == 0:
         raise ValueError("y has no rows, must have at least one of each class.")
     weight = sum(block.weight for block in blocks)
-    if weight == 0.0:
+    if not np.any(weight):
         raise ValueError("sample_weight == 0 in all rows, must be > 0 in at least one.")
     labels = np.zeros(max(len(block.labels) for block in blocks))
     for block in blocks:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from focalboost import _validation
-from focalboost._classifier.estimator import PARAMETERS, FocalEstimator
+from focalboost._classifier.estimator import FocalEstimator
+from focalboost._classifier.parameters import PARAMETERS
 from focalboost._classifier.target import Target
 from focalboost._typing import Array
 from focalboost.tuning._splits import Split, n_values, take_rows
@@ -39,7 +40,7 @@ _SET_HERE: dict[str, str] = {
     "n_jobs": "Pass it to CrossValidatedObjective, which divides it among trials.",
     "device": "Pass it to CrossValidatedObjective.",
     "device_type": "Pass it to CrossValidatedObjective, as device.",
-    "probability": "Metrics see the posterior.",
+    "focal_probability": "Metrics see the posterior.",
 }
 
 
@@ -201,7 +202,7 @@ class Folds(ABC):
         """The classifier of complete parameters as it would be fitted on some rows, without a booster."""
         estimator = self.new_estimator({**params, "n_jobs": n_jobs})
         weight = None if self.weight is None else self.weight[rows]
-        estimator.loss_ = estimator._resolve_loss(self.encoded[rows], weight, self.target)
+        estimator.loss_ = estimator._asked(self.target).for_labels(self.encoded[rows], weight)
         estimator._target = self.target
         return estimator
 

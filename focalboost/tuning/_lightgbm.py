@@ -8,10 +8,10 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from focalboost._boosters.model_text import parameter_names
 from focalboost._boosters.parameters import take_ignored
 from focalboost._typing import Array
 from focalboost.lightgbm import FocalLGBMClassifier
-from focalboost.lightgbm._model_text import parameter_names
 from focalboost.lightgbm._training import as_stored, check_boosting, objective_is_none
 from focalboost.tuning._folds import Bins, Folds, Judge, Trained, without_focal
 
@@ -53,7 +53,8 @@ class LightGBMFolds(Folds):
 
     def new_estimator(self, params: Mapping[str, Any]) -> FocalLGBMClassifier:
         device: dict[str, Any] = {} if self.settings.device is None else {"device_type": self.settings.device}
-        return FocalLGBMClassifier(**device, **params)
+        # params may be those of a classifier that was made here: with a device already.
+        return FocalLGBMClassifier(**{**params, **device})
 
     def _own_parameters(self) -> frozenset[str]:
         quiet = {"verbosity": -1}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from focalboost import _validation
-from focalboost._classifier.estimator import check_weight, power_weights
+from focalboost._classifier.parameters import check_weight, power_weights
 from focalboost._classifier.target import Target, read_target
 
 Space = Callable[[Any], Mapping[str, Any]]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -13,9 +15,14 @@ from typing import Any
 
 from focalboost import _validation
 
+logger = logging.getLogger("focalboost")
+
 RECORD = "focalboost"
+REPORTS = "focalboost_reports"
+REPORT_CHOICES = ("auto", "mean", "fold")
 ROLE, BASELINE = "role", "baseline"
 WORKER = "worker"
+_OF_GRID = ("search_space", "grid_id")
 RETRIES = "retries_of"  # numbers of the trials that this one repeats
 
 
@@ -61,6 +68,60 @@ def check_record(study: Any, record: Mapping[str, Any]) -> None:
                 "dtypes and column names count too). Resume with what the study was begun with, or begin a "
                 "new one."
             )
+
+
+def what_to_report(study: Any, asked: str) -> str:
+    """What the study's pruner is told after a fold, "mean" or "fold", the same for all its trials.
+
+    Optuna stores no pruner: a study that is loaded without one has another than it had.
+    """
+    pruners = load_optuna().pruners
+    wanted = asked
+    if asked == "auto":
+        wanted = "fold" if _compares_folds(study.pruner) else "mean"
+    stored = study.user_attrs.get(REPORTS)
+    if stored is None:
+        study.set_user_attr(REPORTS, wanted)
+        return wanted
+    if asked == "auto" and isinstance(study.pruner, pruners.NopPruner):
+        return str(stored)
+    if stored != wanted:
+        raise ValueError(
+            f"the study's trials have report == {stored!r}, must have {wanted!r} for "
+            f"{type(study.pruner).__name__} and report={asked!r}: no pruner can compare scores of single "
+            "folds with running means. Load the study with the pruner that it had (Optuna stores none), pass "
+            f"report={stored!r} if the pruner can do with it, or begin a new study."
+        )
+    return wanted
+
+
+def _compares_folds(pruner: Any) -> bool:
+    """Whether it is Optuna's WilcoxonPruner, also inside a PatientPruner."""
+    wilcoxon = load_optuna().pruners.WilcoxonPruner
+    while pruner is not None and not isinstance(pruner, wilcoxon):
+        pruner = getattr(pruner, "_wrapped_pruner", None)
+    return pruner is not None
+
+
+@contextmanager
+def must_run(trial: Any) -> Iterator[None]:
+    """An error in words if another process has failed the trial, before anything is stored in vain.
+
+    `study.optimize` then raises an error of its own, "Cannot tell a FAIL trial", so this one is logged too.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        # Optuna 4.0 has no class of its own for it.
+        if "has already finished and can not be updated" not in str(error):
+            raise
+        text = (
+            f"trial {trial.number} has finished already, must be running: another process took it for stale "
+            "and enqueued its parameters again, so what this one finds would be lost. Pass a greater "
+            "unclaimed_after (or older_than) to retry_stale_trials there."
+        )
+        logger.error(text)  # noqa: TRY400  # the traceback is that of the error that is raised
+        raise RuntimeError(text) from error
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -163,13 +224,20 @@ def _is_gone(worker: Any) -> bool | None:
     return bool(_started(int(worker["pid"])) != worker["started"])
 
 
-def retry_stale_trials(study: Any, *, older_than: float | None = None, max_retry: int = 2) -> list[int]:
+def retry_stale_trials(
+    study: Any,
+    *,
+    older_than: float | None = None,
+    unclaimed_after: float | None = 60.0,
+    max_retry: int = 2,
+) -> list[int]:
     """Fail the running trials whose process is gone, and enqueue their parameters again.
 
     A worker that is killed (out of memory, kill -9, power) leaves its trial RUNNING for ever: its parameters
     are lost, and TPESampler keeps away from them. Call this before `study.optimize` when resuming; any number
-    of workers may. Finished trials are never touched. A storage with heartbeat (`optuna.storages.RDBStorage`)
-    does the same by itself, and for workers on other machines too.
+    of workers may, also after every trial: `callbacks=[lambda study, _: retry_stale_trials(study)]`. Finished
+    trials are never touched. A storage with heartbeat (`optuna.storages.RDBStorage`) does the same by itself,
+    and for workers on other machines too.
 
     Parameters
     ----------
@@ -178,6 +246,12 @@ def retry_stale_trials(study: Any, *, older_than: float | None = None, max_retry
     older_than : float, optional
         Seconds. Fail also the running trials that began longer ago and of whose process nothing can be seen
         from here: on another machine, or of another objective. None leaves those alone.
+    unclaimed_after : float or None, default=60
+        Seconds. In a study of CrossValidatedObjective fail also the running trials that began longer ago and
+        that no process has claimed, the first thing that the objective does: their process died while
+        Optuna chose the parameters, or just after. None leaves those alone. A sampler that takes longer than
+        this to choose, or work of your own between `study.ask` and the objective, needs a greater number: a
+        live process whose trial was failed stops with an error before it trains.
     max_retry : int, default=2
         How often one trial is enqueued again: parameters that run out of memory do so every time.
 
@@ -189,7 +263,7 @@ def retry_stale_trials(study: Any, *, older_than: float | None = None, max_retry
     Raises
     ------
     ValueError
-        If older_than is not > 0, or max_retry is below 0.
+        If older_than or unclaimed_after is not > 0, or max_retry is below 0.
 
     Examples
     --------
@@ -202,11 +276,19 @@ def retry_stale_trials(study: Any, *, older_than: float | None = None, max_retry
     state = load_optuna().trial.TrialState
     if older_than is not None:
         older_than = _validation.number("older_than", older_than, "> 0 and finite", low=0.0, strict=True)
+    if unclaimed_after is not None:
+        unclaimed_after = _validation.number(
+            "unclaimed_after", unclaimed_after, "> 0 and finite", low=0.0, strict=True
+        )
     retries = _validation.check_count("max_retry", max_retry, 0) or 0
+    if study.user_attrs.get(RECORD) is None:
+        unclaimed_after = None  # trials of other objectives are claimed by nobody
     failed = []
     for trial in study.get_trials(deepcopy=False, states=(state.RUNNING,)):
-        if not _is_stale(trial, older_than):
+        if not _is_stale(trial, older_than, unclaimed_after):
             continue
+        if WORKER not in trial.user_attrs and not _is_stale(_now(study, trial), older_than, unclaimed_after):
+            continue  # claimed while the others were looked at
         try:
             study.tell(trial.number, state=state.FAIL)
         except (ValueError, RuntimeError):
@@ -214,19 +296,45 @@ def retry_stale_trials(study: Any, *, older_than: float | None = None, max_retry
         failed.append(trial.number)
         history = [*trial.user_attrs.get(RETRIES, []), trial.number]
         if len(history) <= retries:
-            role = {ROLE: trial.user_attrs[ROLE]} if ROLE in trial.user_attrs else {}
-            # A worker may die before it has asked for all: what was enqueued is known to the trial alone.
-            point = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-            study.enqueue_trial(point, user_attrs={**role, RETRIES: history})
+            _enqueue_again(study, trial, history)
     return failed
 
 
-def _is_stale(trial: Any, older_than: float | None) -> bool:
+def _now(study: Any, trial: Any) -> Any:
+    """The trial as it is at this moment; Optuna's numbers are places in the list."""
+    return study.get_trials(deepcopy=False)[trial.number]
+
+
+def _enqueue_again(study: Any, trial: Any, history: list[int]) -> None:
+    """As `study.enqueue_trial` does, with what a sampler noted of its choice.
+
+    GridSampler's point is a number in the trial until the objective asks for parameters.
+    """
+    role = {ROLE: trial.user_attrs[ROLE]} if ROLE in trial.user_attrs else {}
+    of_grid = _OF_GRID if "grid_id" in trial.system_attrs else ()
+    grid = {name: trial.system_attrs[name] for name in of_grid}
+    # A worker may die before it has asked for all: what was enqueued is known to the trial alone.
+    point = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    optuna_trial = load_optuna().trial
+    study.add_trial(
+        optuna_trial.create_trial(
+            state=optuna_trial.TrialState.WAITING,
+            user_attrs={**role, RETRIES: history},
+            system_attrs={**grid, "fixed_params": point},
+        )
+    )
+
+
+def _is_stale(trial: Any, older_than: float | None, unclaimed_after: float | None) -> bool:
+    if trial.state.is_finished():
+        return False
     gone = _is_gone(trial.user_attrs.get(WORKER))
-    if gone is None:
-        if older_than is None or trial.datetime_start is None:
-            return False
-        # Optuna gives local time without a zone.
-        now = datetime.now()  # noqa: DTZ005
-        return bool(now - trial.datetime_start > timedelta(seconds=older_than))
-    return gone
+    if gone is not None:
+        return gone
+    limits = [older_than, None if WORKER in trial.user_attrs else unclaimed_after]
+    seconds = [limit for limit in limits if limit is not None]
+    if not seconds or trial.datetime_start is None:
+        return False
+    # Optuna gives local time without a zone.
+    now = datetime.now()  # noqa: DTZ005
+    return bool(now - trial.datetime_start > timedelta(seconds=min(seconds)))

@@ -40,7 +40,7 @@ class XGBoostFolds(Folds):
 
     def new_estimator(self, params: Mapping[str, Any]) -> FocalXGBClassifier:
         device: dict[str, Any] = {} if self.settings.device is None else {"device": self.settings.device}
-        return FocalXGBClassifier(**device, **params)
+        return FocalXGBClassifier(**{**params, **device})
 
     def _own_parameters(self) -> frozenset[str]:
         tiny = xgboost.DMatrix(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))

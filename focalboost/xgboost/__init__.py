@@ -1,7 +1,8 @@
-"""Focal loss for XGBoost: the classifier, and the loss that a saved model keeps.
+"""Focal loss for XGBoost: the classifier, `train` and `cv`, and the loss that a saved model keeps.
 
-Start with `FocalXGBClassifier`, or with `obj=loss, callbacks=[loss.start()]` of `xgboost.train`.
-`stored_loss` reads the loss back from a model. Needs the extra: `pip install 'focalboost[xgboost]'`, or
+Start with `FocalXGBClassifier`, or with `train`, which is `xgboost.train` with all around the loss done. For
+your own call of XGBoost there is the callback `start(loss)` beside `obj=loss`. `stored_loss` reads the loss
+back from a model. Needs the extra: `pip install 'focalboost[xgboost]'`, or
 xgboost or xgboost-cpu installed otherwise.
 """
 
@@ -11,8 +12,9 @@ require("xgboost")
 
 from focalboost.xgboost._classifier import FocalXGBClassifier  # noqa: E402  # needs XGBoost
 from focalboost.xgboost._model import stored_loss  # noqa: E402
+from focalboost.xgboost._train import cv, start, train  # noqa: E402
 
-__all__ = ["FocalXGBClassifier", "stored_loss"]
+__all__ = ["FocalXGBClassifier", "cv", "start", "stored_loss", "train"]
 
 for _name in __all__:
     globals()[_name].__module__ = __name__  # pickles name the public path, whatever file a thing moves to

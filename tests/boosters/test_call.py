@@ -57,11 +57,18 @@ def test_a_negative_weight_or_nan_label_never_trains():
 
 
 def test_flat_multilabel_labels_are_reshaped():
-    """XGBoost 3.1 hands the labels of a multi-label matrix flat."""
-    loss, raw = MultilabelFocalLoss(2.0), np.zeros((N, 3), np.float32)
-    flat = loss(Data.multilabel.reshape(-1), raw)
+    """XGBoost 3.1 hands the labels of a multi-label matrix flat; a user's own call must not."""
+    loss, raw, found = MultilabelFocalLoss(2.0), np.zeros((N, 3), np.float32), []
+
+    def objective(margins, data):
+        found.append(loss(Data.multilabel.reshape(-1), margins))
+        return found[0]
+
+    xgb.train({"base_score": 0.0}, xgb.DMatrix(Data.X, Data.multilabel), 1, obj=objective)
     shaped = loss(Data.multilabel, raw)
-    np.testing.assert_array_equal(flat[0], shaped[0])
+    np.testing.assert_array_equal(found[0][0].reshape(raw.shape), shaped[0])
+    with pytest.raises(ValueError, match=r"y_true has shape \(18000,\), must be \(6000, 3\)"):
+        loss(Data.multilabel.reshape(-1), raw)
 
 
 # ---------------------------------------------------------------------- LightGBM

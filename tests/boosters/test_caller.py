@@ -38,16 +38,17 @@ def test_the_device_of_a_booster_is_read_once(device, ordinal):
 def test_the_booster_and_its_matrix_are_found_from_every_entry_point(monkeypatch):
     found, calling_update = [], caller.calling_update
 
-    def recorded():
-        update = calling_update()
+    def recorded(*asked, **more):
+        update = calling_update(*asked, **more)
         found.append(update)
         return update
 
     monkeypatch.setattr(caller, "calling_update", recorded)
     data, loss = xgb.DMatrix(X, Y), BinaryFocalLoss(2.0)
-    xgb.train({"max_depth": 2}, data, 1, obj=loss)
+    params = {"max_depth": 2, "objective": "binary:logistic", "base_score": 0.5}
+    xgb.train(params, data, 1, obj=loss)
     xgb.XGBClassifier(objective=loss, n_estimators=1).fit(X, Y)
-    xgb.cv({"max_depth": 2}, data, 1, nfold=2, obj=loss)
+    xgb.cv(params, data, 1, nfold=2, obj=loss)
     assert found
     assert all(isinstance(update.booster, xgb.Booster) for update in found)
     assert all(isinstance(update.matrix, xgb.DMatrix) for update in found)
@@ -93,6 +94,7 @@ def test_a_callback_of_the_user_is_his_own_code():
             look()
             return False
 
-    xgb.train({"max_depth": 2}, xgb.DMatrix(X, Y), 1, obj=loss, callbacks=[Look()])
+    params = {"max_depth": 2, "objective": "binary:logistic", "base_score": 0.5}
+    xgb.train(params, xgb.DMatrix(X, Y), 1, obj=loss, callbacks=[Look()])
     lgb.train({"verbosity": -1, "objective": loss}, lgb.Dataset(X, Y), 1, callbacks=[lambda env: look()])
     assert seen == [(None, float)] * 2

@@ -39,6 +39,12 @@ def lgbm_model(**params):
 MAKERS = {"xgboost": xgb_model, "lightgbm": lgbm_model}
 
 
+def margins_of(model, X, **options):
+    """What the trees add up to; decision_function is the logit of predict_proba."""
+    name = "output_margin" if isinstance(model, xgb.XGBClassifier) else "raw_score"
+    return model.predict(X, **{name: True}, **options)
+
+
 def quiet(model):
     """Arguments of fit that keep XGBoost from printing every round."""
     return {"verbose": False} if isinstance(model, xgb.XGBClassifier) else {}

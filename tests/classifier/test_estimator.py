@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit, softmax
 
 from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
-from tests.classifier.models import TASKS, Data, N, lgbm_model, xgb, xgb_model
+from tests.classifier.models import TASKS, Data, N, lgbm_model, margins_of, xgb, xgb_model
 
 
 # ---------------------------------------------------------------------- what is trained
@@ -62,18 +62,24 @@ def test_probabilities_margins_and_predictions_agree(make, task):
     alpha = {"binary": (1.0, 3.0), "multiclass": (1.0, 2.0, 4.0), "multilabel": (0.3, 0.5, (1.0, 2.0))}[task]
     gamma = {"binary": (2.0, 1.0), "multiclass": (2.0, 1.0, 0.5), "multilabel": (2.0, 1.0, 0.0)}[task]
     model = make(focal_gamma=gamma, focal_alpha=alpha).fit(Data.X, y)
-    margins, proba = model.decision_function(Data.X), model.predict_proba(Data.X)
+    margins, proba = margins_of(model, Data.X), model.predict_proba(Data.X)
     assert proba.shape == (N, 2 if task == "binary" else 3)
     posterior = model.loss_.posterior(margins.astype(float))
     np.testing.assert_allclose(proba[:, 1] if task == "binary" else proba, posterior, rtol=1e-12)
-    model.set_params(probability="focal")
+    logit = np.log(proba) if task == "multiclass" else np.log(proba / (1 - proba))
+    decisions = model.decision_function(Data.X)
+    np.testing.assert_allclose(decisions, logit[:, 1] if task == "binary" else logit, rtol=1e-9, atol=1e-9)
+    model.set_params(focal_probability="focal")
     confidence = model.predict_proba(Data.X)
     transform = (lambda m: softmax(m, axis=1)) if task == "multiclass" else expit
     expected = transform(margins.astype(float))
     np.testing.assert_allclose(confidence[:, 1] if task == "binary" else confidence, expected, rtol=1e-12)
-    predicted = model.set_params(probability="posterior").predict(Data.X)
+    expected = np.log(confidence) if task == "multiclass" else margins
+    np.testing.assert_allclose(model.decision_function(Data.X), expected, rtol=1e-6, atol=1e-9)
+    predicted = model.set_params(focal_probability="posterior").predict(Data.X)
     if task == "multilabel":
         np.testing.assert_array_equal(predicted, proba > 0.5)
+        np.testing.assert_array_equal(predicted, decisions > 0)
         np.testing.assert_array_equal(model.classes_, [0, 1, 2])
     else:
         np.testing.assert_array_equal(predicted, np.unique(y)[proba.argmax(axis=1)])

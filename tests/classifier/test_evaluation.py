@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from tests.classifier.models import TASKS, Data, lgbm_model, quiet, xgb, xgb_model
+from tests.classifier.models import TASKS, Data, lgbm_model, margins_of, quiet, xgb, xgb_model
 
 
 def evaluation(model):
@@ -28,7 +28,7 @@ def test_early_stopping_on_the_focal_loss(make, task):
     best = int(np.argmin(values))
     assert len(values) == best + 6 < 400
     encoded = y_eval if task == "multilabel" else np.unique(y, return_inverse=True)[1][1000:]
-    got = model.loss_.metric(encoded, model.decision_function(X_eval).astype(np.float64))
+    got = model.loss_.metric(encoded, margins_of(model, X_eval).astype(np.float64))
     assert got == pytest.approx(values[best], abs=2e-6)
 
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 from sklearn.metrics import average_precision_score
 
-from tests.classifier.models import Data, N, lgbm_model, xgb_model
+from tests.classifier.models import Data, N, lgbm_model, margins_of, xgb_model
 
 
 def test_frames_categories_missing_values_and_sparse(make):
@@ -60,9 +60,11 @@ def test_linear_trees_dart_and_vector_leaves():
 def test_margins_given_by_the_user_take_the_place_of_the_intercept():
     offset = np.full(N, 0.3)
     model = xgb_model(n_estimators=1, learning_rate=1e-9).fit(Data.X, Data.named, base_margin=offset)
-    np.testing.assert_allclose(model.decision_function(Data.X, base_margin=offset), 0.3, rtol=1e-6)
+    np.testing.assert_allclose(margins_of(model, Data.X, base_margin=offset), 0.3, rtol=1e-6)
+    expected = model.loss_.posterior_logit(offset)
+    np.testing.assert_allclose(model.decision_function(Data.X, base_margin=offset), expected, rtol=1e-5)
     model = lgbm_model(n_estimators=1, learning_rate=1e-9).fit(Data.X, Data.named, init_score=offset)
-    np.testing.assert_allclose(model.decision_function(Data.X), 0.0, atol=1e-6)  # LightGBM keeps no scores
+    np.testing.assert_allclose(margins_of(model, Data.X), 0.0, atol=1e-6)  # LightGBM keeps no scores
 
 
 def test_a_constant_table_gives_the_base_rate(make):

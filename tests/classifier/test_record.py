@@ -16,7 +16,7 @@ from tests.classifier.models import Data, lgbm_model, xgb_model  # noqa: E402
 @pytest.mark.parametrize("task", ["named", "multiclass", "multilabel"])
 def test_save_and_load_without_pickle(task, suffix, tmp_path):
     make = lgbm_model if suffix == "txt" else xgb_model
-    smoothing = {} if task == "multiclass" else {"label_smoothing": 0.01}
+    smoothing = {} if task == "multiclass" else {"focal_label_smoothing": 0.01}
     y = getattr(Data, task)
     model = make(focal_gamma=1.5, focal_alpha="balanced", **smoothing).fit(Data.X, y)
     path = tmp_path / f"model.{suffix}"
@@ -40,7 +40,7 @@ def test_save_and_load_without_pickle(task, suffix, tmp_path):
         confidence = lgb.Booster(model_file=str(path)).predict(Data.X)
     else:
         confidence = xgb.Booster(model_file=str(path)).predict(xgb.DMatrix(Data.X))
-    expected = model.set_params(probability="focal").predict_proba(Data.X)
+    expected = model.set_params(focal_probability="focal").predict_proba(Data.X)
     np.testing.assert_allclose(confidence, expected[:, 1] if task == "named" else expected, rtol=1e-5)
 
 

@@ -42,8 +42,15 @@ from tests.classifier.models import MAKERS, Data, N, lgbm_model
                 ({"focal_alpha": 4}, r"^focal_alpha == 4, must be in \(0, 1\)"),
                 ({"focal_alpha": "auto"}, r"^focal_alpha == 'auto', must be None"),
                 ({"focal_hessian": "abs"}, r"^focal_hessian == 'abs', must be one of"),
-                ({"label_smoothing": 1.0}, r"^label_smoothing == 1.0, must be in"),
-                ({"probability": "raw"}, r"^probability == 'raw', must be one of 'posterior', 'focal'"),
+                ({"focal_label_smoothing": 1.0}, r"^focal_label_smoothing == 1.0, must be in"),
+                (
+                    {"focal_probability": "raw"},
+                    r"^focal_probability == 'raw', must be one of 'posterior', 'focal'",
+                ),
+                ({"probability": "focal"}, r"^probability == 'focal' is no param.*pass focal_probability\."),
+                ({"label_smoothing": 0.1}, r"^label_smoothing == 0.1 is no par.*focal_label_smoothing\."),
+                ({"focal_gama": 1.0}, r"^focal_gama == 1.0 is no parameter of .*mean 'focal_gamma'\?"),
+                ({"max_dept": 3}, r"^max_dept == 3 is no parameter of .*mean 'max_depth'\?"),
                 ({"focal_alpha_power": np.inf}, r"^focal_alpha_power == inf, must be finite"),
                 (
                     {"focal_alpha_power": 1.0, "focal_alpha": 0.5},
@@ -85,8 +92,8 @@ def test_data_is_refused(make):
         model.fit(Data.X, Data.named, eval_set=[(Data.X, np.full(N, "theft"))])
     with pytest.raises(ValueError, match=r"sample_weight is zero in all rows"):
         model.fit(Data.X, Data.named, sample_weight=np.zeros(N))
-    with pytest.raises(ValueError, match=r"label_smoothing == 0.1, must be 0 for more than two classes"):
-        make(label_smoothing=0.1).fit(Data.X, Data.multiclass)
+    with pytest.raises(ValueError, match=r"focal_label_smoothing == 0.1, must be 0 for more than two cl"):
+        make(focal_label_smoothing=0.1).fit(Data.X, Data.multiclass)
     with pytest.raises(NotFittedError, match=r"is not fitted"):
         model.predict_proba(Data.X)
 

@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from tests.classifier.models import Data, FocalLGBMClassifier, FocalXGBClassifier
+from tests.classifier.models import Data, FocalLGBMClassifier, FocalXGBClassifier, margins_of
 
 
 # ---------------------------------------------------------------------- scikit-learn's own checks
@@ -141,4 +141,4 @@ def test_shap_values_add_up_to_the_margin(make, task):
     explainer = shap.TreeExplainer(model)
     values = np.asarray(explainer.shap_values(Data.X[:50]))
     total = values.sum(axis=1) + explainer.expected_value
-    np.testing.assert_allclose(total, model.decision_function(Data.X[:50]), atol=1e-4)
+    np.testing.assert_allclose(total, margins_of(model, Data.X[:50]), atol=1e-4)

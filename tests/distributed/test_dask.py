@@ -119,7 +119,7 @@ def test_every_partition_is_loaded_once_for_labels_and_weights():
         ),
         (
             ValueError,
-            r"partition 2 of y: y_true\[0\] == 2.0, must be in \[0, 1\]",
+            r"partition 2 of y: y\[0\] == 2.0, must be in \[0, 1\]",
             lambda: as_array(np.where(np.arange(N) == 2000, np.float32(2), Data.binary)),
             None,
         ),
@@ -414,13 +414,12 @@ def test_threads_are_those_of_the_worker(client, monkeypatch):
 # ---------------------------------------------------------------------- LightGBM
 def train_lightgbm(client, estimator, X, y, loss, **options):
     lgb = pytest.importorskip("lightgbm")
-    from focalboost.lightgbm import finalize, init_score
+    from focalboost.lightgbm import start
 
     model = getattr(lgb, estimator)(
         client=client, objective=loss, n_estimators=30, num_leaves=15, verbosity=-1, **options
     )
-    model.fit(X, y, init_score=init_score(loss, y))
-    return finalize(model.booster_, loss)
+    return model.fit(X, y, callbacks=[start(loss)])
 
 
 ESTIMATORS = [
@@ -440,30 +439,64 @@ ESTIMATORS = [
 @pytest.mark.parametrize(("estimator", "labels", "loss", "options"), ESTIMATORS)
 def test_lightgbm_on_dask_gives_a_model_that_lives_alone(client, estimator, labels, loss, options):
     lgb = pytest.importorskip("lightgbm")
-    from focalboost.lightgbm import finalize, start, stored_loss
+    from focalboost.lightgbm import stored_loss, train
 
     y = getattr(Data, labels)
     dX, dy = shards(client, Data.X), shards(client, y)
     loss = loss.for_labels(dy)
-    booster = train_lightgbm(client, estimator, dX, dy, loss, **options)
+    model = train_lightgbm(client, estimator, dX, dy, loss, **options)
+    booster = model.booster_
     assert stored_loss(booster) == loss
-    dataset = lgb.Dataset(Data.X, y)
-    with start(loss, dataset):
-        params = {"objective": loss, "num_leaves": 15, "verbosity": -1, "num_class": 1, **options}
-        params |= {"num_class": 4} if labels == "multiclass" else {}
-        alone = lgb.train(params, dataset, 30)
-    alone = finalize(alone, loss)
+    assert type(booster) is lgb.Booster
+    alone = train(loss, {"num_leaves": 15, "verbosity": -1, **options}, lgb.Dataset(Data.X, y), 30)
     found, expected = (b.predict(Data.X, raw_score=True) for b in (booster, alone))
     # Workers share out the features to be binned and sum histograms of their own.
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.98
     probability = loss.posterior(found)
-    # The estimator's own predict knows nothing of the intercept: the finalized booster goes to the parts.
+    if labels == "binary":
+        own = model.predict(as_array(Data.X), raw_score=True)
+        np.testing.assert_allclose(np.asarray(own), found, rtol=0, atol=1e-12)
+        local = model.to_local().predict(Data.X, raw_score=True)
+        np.testing.assert_allclose(local, found, rtol=0, atol=1e-12)
+    # With several outputs Dask asks the estimator for classes; the booster itself goes to the parts.
     shape = {"drop_axis": 1} if found.ndim == 1 else {"chunks": (as_array(Data.X).chunks[0], (4,))}
     lazy = as_array(Data.X).map_blocks(booster.predict, raw_score=True, dtype=float, meta=found[:0], **shape)
     np.testing.assert_allclose(loss.posterior(lazy).compute(), probability, rtol=0, atol=1e-12)
     np.testing.assert_allclose(
         probability.mean(axis=0), loss.posterior(expected).mean(axis=0), rtol=0.03, atol=0.003
     )
+
+
+@pytest.mark.filterwarnings("ignore:Parameter n_jobs will be ignored:UserWarning")
+@pytest.mark.parametrize(("estimator", "labels", "loss", "options"), ESTIMATORS)
+def test_every_worker_of_lightgbm_starts_at_the_intercept(client, estimator, labels, loss, options):
+    """The start is that of all rows, though one worker has few of them."""
+    sizes = (500, N - 500)
+    dX, dy = (shards(client, values, sizes) for values in (Data.X, getattr(Data, labels)))
+    loss = loss.for_labels(dy)
+    booster = train_lightgbm(client, estimator, dX, dy, loss, learning_rate=1e-9, **options).booster_
+    found = booster.predict(Data.X[:3], raw_score=True)
+    np.testing.assert_allclose(found, np.broadcast_to(loss.start_margins().squeeze(), found.shape), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Parameter n_jobs will be ignored:UserWarning")
+def test_the_metric_of_lightgbm_on_dask(client):
+    """Each worker has the focal loss of its own rows, with the start in the margins."""
+    lgb = pytest.importorskip("lightgbm")
+    from focalboost.lightgbm import start
+
+    dX, dy = shards(client, Data.X), shards(client, Data.binary)
+    loss = BinaryFocalLoss(2.0).for_labels(dy)
+    model = lgb.DaskLGBMRegressor(
+        client=client, objective=loss, n_estimators=10, num_leaves=15, verbosity=-1, metric="None"
+    )
+    new = tuple(map(int, lgb.__version__.split(".")[:2])) >= (4, 7)  # where eval_set is deprecated
+    held_out = {"eval_X": (dX,), "eval_y": (dy,)} if new else {"eval_set": [(dX, dy)]}
+    model.fit(dX, dy, **held_out, eval_metric=loss.metric, callbacks=[start(loss)])
+    (values,) = [result["focal_loss"] for result in model.evals_result_.values()]
+    whole = loss.metric(Data.binary, model.booster_.predict(Data.X, raw_score=True))
+    assert values[-1] < values[0] < 1.0
+    assert values[-1] == pytest.approx(whole, rel=0.2)
 
 
 @pytest.mark.filterwarnings("ignore:Parameter n_jobs will be ignored:UserWarning")
@@ -476,7 +509,7 @@ def test_lightgbm_numbers_the_classes_of_each_worker_but_not_in_the_regressor(cl
     loss = BinaryFocalLoss(2.0).for_labels(y)
     mean = {}
     for estimator in ("DaskLGBMClassifier", "DaskLGBMRegressor"):
-        booster = train_lightgbm(client, estimator, X, y, loss)
+        booster = train_lightgbm(client, estimator, X, y, loss).booster_
         probability = loss.posterior(booster.predict(Data.X, raw_score=True))
         mean[estimator] = probability[Data.binary == 1].mean()
     assert mean["DaskLGBMRegressor"] > 0.5

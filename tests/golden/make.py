@@ -45,8 +45,10 @@ def write(folder: Path) -> None:
     import lightgbm as lgb  # the loaders below do not need all of it
     import xgboost as xgb
 
-    from focalboost.lightgbm import FocalLGBMClassifier, finalize, pack_labels, start
+    from focalboost.lightgbm import FocalLGBMClassifier, pack_labels
+    from focalboost.lightgbm import train as train_lightgbm
     from focalboost.xgboost import FocalXGBClassifier
+    from focalboost.xgboost import train as train_xgboost
 
     folder.mkdir(parents=True)
     X, labels = table()
@@ -60,19 +62,13 @@ def write(folder: Path) -> None:
         loss = unresolved.for_labels(y)
         for name, value in (("unresolved", unresolved), ("resolved", loss)):
             folder.joinpath(f"{name}_{task}.pickle").write_bytes(pickle.dumps(value, protocol=4))
-        booster = xgb.train(
-            {"max_depth": 2, "nthread": 1}, xgb.DMatrix(X, y), 5, obj=loss, callbacks=[loss.start()]
-        )
+        booster = train_xgboost(loss, {"max_depth": 2, "nthread": 1}, xgb.DMatrix(X, y), 5)
         for ending in ("json", "ubj"):
             booster.save_model(folder / f"xgboost_{task}.{ending}")
         note(f"xgboost_{task}", loss.posterior(booster.predict(xgb.DMatrix(X[:20]), output_margin=True)))
         train_set = lgb.Dataset(X, pack_labels(y) if task == "multilabel" else y)
-        params = {"objective": loss, "num_leaves": 4, "num_threads": 1, "verbosity": -1}
-        if task != "binary":
-            params["num_class"] = len(np.atleast_1d(loss.intercept))
-        with start(loss, train_set):
-            model = lgb.train(params, train_set, 5)
-        model = finalize(model, loss)
+        params = {"num_leaves": 4, "num_threads": 1, "verbosity": -1}
+        model = train_lightgbm(loss, params, train_set, 5)
         model.save_model(folder / f"lightgbm_{task}.txt")
         note(f"lightgbm_{task}", loss.posterior(model.predict(X[:20], raw_score=True)))
         named = NAMES[task][y] if task in NAMES else y

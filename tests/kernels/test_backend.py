@@ -19,8 +19,10 @@ def test_auto_falls_back_to_the_cpu_and_says_so_once(without_extra, monkeypatch,
     monkeypatch.setattr(caller, "cuda_ordinal", lambda booster: 0)
     data = xgb.DMatrix(X, Y)
     with caplog.at_level(logging.INFO, "focalboost"):
-        found = xgb.train({"max_depth": 2}, data, 3, obj=BinaryFocalLoss(2.0))
-    expected = xgb.train({"max_depth": 2}, data, 3, obj=BinaryFocalLoss(2.0, device="cpu"))
+        found = xgb.train({"max_depth": 2, "objective": "binary:logistic"}, data, 3, obj=BinaryFocalLoss(2.0))
+    expected = xgb.train(
+        {"max_depth": 2, "objective": "binary:logistic"}, data, 3, obj=BinaryFocalLoss(2.0, device="cpu")
+    )
     np.testing.assert_array_equal(found.predict(data), expected.predict(data))
     said = [record for record in caplog.records if record.name == "focalboost"]
     assert [record.levelname for record in said] == ["INFO"]
@@ -35,8 +37,15 @@ def test_nobody_asks_for_cuda_who_does_not_need_it(monkeypatch):
         raise AssertionError("asked")
 
     monkeypatch.setattr(_cuda, "problem", fail)
-    xgb.train({"max_depth": 2}, xgb.DMatrix(X, Y), 1, obj=BinaryFocalLoss(2.0))
+    xgb.train(
+        {"max_depth": 2, "objective": "binary:logistic"}, xgb.DMatrix(X, Y), 1, obj=BinaryFocalLoss(2.0)
+    )
     monkeypatch.setattr(caller, "cuda_ordinal", lambda booster: 0)
-    xgb.train({"max_depth": 2}, xgb.DMatrix(X, Y), 1, obj=BinaryFocalLoss(2.0, device="cpu"))
+    xgb.train(
+        {"max_depth": 2, "objective": "binary:logistic"},
+        xgb.DMatrix(X, Y),
+        1,
+        obj=BinaryFocalLoss(2.0, device="cpu"),
+    )
     xgb.XGBClassifier(objective=BinaryFocalLoss(device="cpu"), n_estimators=1).fit(X, Y)
     BinaryFocalLoss().gradient_hessian(Y, X[:, 0])

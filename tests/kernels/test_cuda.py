@@ -25,7 +25,7 @@ def test_cuda_insists_and_names_the_extra(without_extra):
     with pytest.raises(ImportError, match=MISSING):
         loss.gradient_hessian([0, 1], [0.0, 0.0])
     with pytest.raises(ImportError, match=MISSING):
-        xgb.train({"max_depth": 2}, xgb.DMatrix(X, Y), 1, obj=loss)
+        xgb.train({"max_depth": 2, "objective": "binary:logistic"}, xgb.DMatrix(X, Y), 1, obj=loss)
 
 
 @pytest.mark.usefixtures("asked_anew")

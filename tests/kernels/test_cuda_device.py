@@ -111,7 +111,7 @@ def test_auto_hands_device_arrays_to_a_booster_on_a_gpu_only(data):
         return pair
 
     for device in ("cuda", "cuda:0", "cpu"):
-        xgb.train({**BOOSTER, "device": device}, matrix, 1, obj=objective)
+        xgb.train({**BOOSTER, "objective": "binary:logistic", "device": device}, matrix, 1, obj=objective)
     assert kinds == [_cuda_memory.DeviceArray, _cuda_memory.DeviceArray, np.ndarray]
 
 

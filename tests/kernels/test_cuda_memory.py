@@ -135,7 +135,7 @@ def test_arrays_that_someone_holds_are_not_written_again(booster_on_gpu):
         held.append(BinaryFocalLoss(2.0)(margins, data))
         return tuple(array.copy_to_host() for array in held[-1])
 
-    xgb.train({"max_depth": 2}, xgb.DMatrix(X, y), 2, obj=objective)
+    xgb.train({"max_depth": 2, "objective": "binary:logistic"}, xgb.DMatrix(X, y), 2, obj=objective)
     first, second = (np.asarray(gradient) for gradient, _ in held)
     assert not np.array_equal(first, second)
 
@@ -179,7 +179,9 @@ def test_what_is_on_the_device_dies_with_the_matrix(booster_on_gpu, monkeypatch)
     monkeypatch.setattr(_cuda_memory.DeviceCache, "__init__", recorded)
     X, y = table()
     data = xgb.DMatrix(X, y)
-    xgb.train({"max_depth": 2}, data, 2, obj=through_the_host(BinaryFocalLoss(2.0)))
+    xgb.train(
+        {"max_depth": 2, "objective": "binary:logistic"}, data, 2, obj=through_the_host(BinaryFocalLoss(2.0))
+    )
     gc.collect()
     assert [cache() is None for cache in caches] == [False]
     del data
@@ -199,8 +201,11 @@ def test_bad_margins_in_training_leave_nothing_behind(booster_on_gpu):
         return loss(np.full_like(margins, np.nan), matrix)
 
     with pytest.raises(ValueError, match=r"raw_prediction\[0\] == nan, must be finite"):
-        xgb.train({"max_depth": 2}, data, 1, obj=bad)
-    assert xgb.train({"max_depth": 2}, data, 1, obj=loss).num_boosted_rounds() == 1
+        xgb.train({"max_depth": 2, "objective": "binary:logistic"}, data, 1, obj=bad)
+    assert (
+        xgb.train({"max_depth": 2, "objective": "binary:logistic"}, data, 1, obj=loss).num_boosted_rounds()
+        == 1
+    )
 
 
 def test_two_losses_take_turns_on_one_matrix(booster_on_gpu):
@@ -208,7 +213,7 @@ def test_two_losses_take_turns_on_one_matrix(booster_on_gpu):
     X, y = table()
     data = xgb.DMatrix(X, y)
     losses = [BinaryFocalLoss(gamma) for gamma in (0.0, 3.0)]
-    booster = xgb.Booster({"max_depth": 2}, [data])
+    boosters = [xgb.Booster({"max_depth": 2, "objective": "binary:logistic"}, [data]) for _ in losses]
     for i in range(4):
         loss = losses[i % 2]
 
@@ -218,7 +223,7 @@ def test_two_losses_take_turns_on_one_matrix(booster_on_gpu):
             np.testing.assert_allclose(pair[0], cpu[0], rtol=RTOL)
             return pair
 
-        booster.update(data, i, fobj=objective)
+        boosters[i % 2].update(data, i // 2, fobj=objective)
 
 
 def test_of_two_calls_at_once_each_has_its_own_buffers(booster_on_gpu, monkeypatch):

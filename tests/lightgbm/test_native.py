@@ -10,7 +10,7 @@ from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
 
 lgb = pytest.importorskip("lightgbm")
 from focalboost.lightgbm import start  # noqa: E402  # needs lightgbm
-from tests.lightgbm.training import LOSSES, PARAMS, Data, N, dataset, train, width  # noqa: E402
+from tests.lightgbm.training import DART, LOSSES, PARAMS, Data, N, dataset, train, width  # noqa: E402
 
 
 # ---------------------------------------------------------------------- parity
@@ -22,15 +22,23 @@ def both(labels, objective, loss, weight, params):
     return builtin, train(loss, dataset(labels, weight), 50, **params), loss
 
 
-SAMPLING = [
+SAME = [
+    {},
+    {"linear_tree": True},
+    {"use_quantized_grad": True},
     {"data_sample_strategy": "goss"},
+    {"feature_fraction": 0.5},
+    {"feature_fraction_bynode": 0.5},
+    {"extra_trees": True},
+]
+SAMPLING = [
     {"bagging_fraction": 0.5, "bagging_freq": 1},
     {"num_leaves": 63, "min_data_in_leaf": 1},
 ]
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("params", [{}, {"linear_tree": True}, {"use_quantized_grad": True}], ids=str)
+@pytest.mark.parametrize("params", SAME, ids=str)
 @pytest.mark.parametrize(
     ("labels", "objective", "loss"),
     [
@@ -42,8 +50,29 @@ def test_gamma_zero_trains_the_builtin_model(labels, objective, loss, params, we
     weight = Data.weight if weighted else None
     builtin, focal, _ = both(labels, objective, loss, weight, params)
     expected = builtin.predict(Data.X, raw_score=True)
-    np.testing.assert_allclose(focal.predict(Data.X, raw_score=True), expected, rtol=0, atol=1e-5)
+    atol = 1e-5 if "use_quantized_grad" in params else 1e-6
+    np.testing.assert_allclose(focal.predict(Data.X, raw_score=True), expected, rtol=0, atol=atol)
     np.testing.assert_allclose(focal.predict(Data.X), builtin.predict(Data.X), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "objective", "loss"),
+    [
+        ("binary", "binary", BinaryFocalLoss(0.0)),
+        ("multiclass", "multiclass", MulticlassFocalLoss(0.0)),
+    ],
+)
+def test_gamma_zero_trains_the_builtin_model_of_dart(labels, objective, loss):
+    """With the start as init_score: LightGBM's own intercept is dropped together with its first tree."""
+    y = getattr(Data, labels)
+    loss = loss.for_labels(y)
+    start_margins = loss.start_margins()
+    rows = np.tile(start_margins, (N, 1)) if labels == "multiclass" else np.full(N, start_margins[0])
+    params = {**PARAMS, **DART, **width(loss), "objective": objective, "boost_from_average": False}
+    builtin = lgb.train(params, dataset(labels).set_init_score(rows), 20)
+    expected = builtin.predict(Data.X, raw_score=True) + start_margins
+    focal = train(loss, dataset(labels), 20, **DART)
+    np.testing.assert_allclose(focal.predict(Data.X, raw_score=True), expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("params", SAMPLING, ids=str)
@@ -82,9 +111,8 @@ def test_multilabel_equals_independent_binaries():
 # ---------------------------------------------------------------------- entry points
 def test_cv_and_subsets():
     loss = LOSSES["binary"]
-    data = dataset()
-    with start(loss, data):
-        history = lgb.cv({**PARAMS, "objective": loss}, data, 15, nfold=3, feval=loss.metric)
+    params, options = {**PARAMS, "objective": loss}, {"nfold": 3, "feval": loss.metric}
+    history = lgb.cv(params, dataset(), 15, callbacks=[start(loss)], **options)
     (values,) = [history[key] for key in history if key.endswith("focal_loss-mean")]
     assert values[-1] < values[0] < 1.0
     part = dataset().construct().subset(range(0, N, 2))

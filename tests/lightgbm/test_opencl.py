@@ -9,7 +9,7 @@ import pytest
 from focalboost import BinaryFocalLoss, MulticlassFocalLoss
 
 lgb = pytest.importorskip("lightgbm")
-from focalboost.lightgbm import FocalLGBMClassifier, finalize, start  # noqa: E402  # needs lightgbm
+from focalboost.lightgbm import FocalLGBMClassifier, train  # noqa: E402  # needs lightgbm
 
 N = 5000
 # At most 63 bins everywhere, for LightGBM has kernels of their own for 15, 63 and 255.
@@ -37,11 +37,8 @@ def table():
 
 
 def margins(loss, X, y, device):
-    data = lgb.Dataset(X, y)
-    n_outputs = {} if np.ndim(loss.intercept) == 0 else {"num_class": np.size(loss.intercept)}
-    with start(loss, data):
-        booster = lgb.train({**SETTINGS, **n_outputs, "objective": loss, "device_type": device}, data, 20)
-    return finalize(booster, loss).predict(X, raw_score=True)
+    booster = train(loss, {**SETTINGS, "device_type": device}, lgb.Dataset(X, y), 20)
+    return booster.predict(X, raw_score=True)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 2.0])

@@ -6,10 +6,15 @@ import pytest
 from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
 
 lgb = pytest.importorskip("lightgbm")
-from focalboost.lightgbm import finalize, pack_labels, start  # noqa: E402  # needs lightgbm
+from focalboost.lightgbm import pack_labels, start  # noqa: E402  # needs lightgbm
 
 N = 5000
 PARAMS = {"verbosity": -1, "num_threads": 1, "num_leaves": 15, "metric": "None", "seed": 3}
+
+
+# All trees in each round. With a chance between 0 and 1 LightGBM's DART trains one of two models with any
+# objective but its own: it draws a number before the first round or not, by a flag that it never set.
+DART = {"boosting": "dart", "drop_rate": 1.0, "skip_drop": 0.0, "uniform_drop": True}
 
 
 class Data:
@@ -34,10 +39,25 @@ def width(loss):
     return {} if isinstance(loss, BinaryFocalLoss) else {"num_class": np.size(loss.intercept)}
 
 
-def train(loss, train_set, rounds=30, final=True, **params):
-    with start(loss, train_set):
-        booster = lgb.train({**PARAMS, "objective": loss, **width(loss), **params}, train_set, rounds)
-    return finalize(booster, loss) if final else booster
+def train(loss, train_set, rounds=30, *, init_model=None, callbacks=(), **params):
+    """By LightGBM's own function, with the callback that starts."""
+    params = {**PARAMS, "objective": loss, **width(loss), **params}
+    callbacks = [start(loss), *callbacks]
+    return lgb.train(params, train_set, rounds, init_model=init_model, callbacks=callbacks)
+
+
+def by_hand(loss, labels="binary", rounds=30, **params):
+    """A booster that knows nothing of its start, and the start: without the callback, on init scores."""
+
+    def no_reset(env):  # which draws other columns for feature_fraction
+        vars(env.model)["_Booster__set_objective_to_none"] = True
+
+    no_reset.before_iteration = True  # LightGBM's way to mark it
+    shift = loss.start_margins()
+    data = dataset(labels)
+    data.set_init_score(np.tile(shift, (N, 1)) if shift.size > 1 else np.full(N, shift[0]))
+    params = {**PARAMS, "objective": loss, **width(loss), **params}
+    return lgb.train(params, data, rounds, callbacks=[no_reset]), shift
 
 
 LOSSES = {

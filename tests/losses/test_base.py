@@ -19,7 +19,8 @@ B = BinaryFocalLoss()
 def changed(loss, **values):
     """A copy with other values, resolved or not."""
     other = replace(loss)
-    other._set(**{"scale": loss.scale, "intercept": loss.intercept, **values})
+    resolved = {name: getattr(loss, name) for name in ("scale", "intercept", "balanced")}
+    other._set(**{**resolved, **values})
     return other
 
 

@@ -27,5 +27,6 @@ def test_smoothing_keeps_a_label_without_positives_finite():
     labels[:5, 1] = 1
     loss = MultilabelFocalLoss(2.0, label_smoothing=0.02).for_labels(labels)
     assert np.isfinite(loss.intercept).all()
-    with pytest.raises(ValueError, match="alpha == 'balanced' needs rows of both classes"):
-        MultilabelFocalLoss(2.0, "balanced", label_smoothing=0.02).for_labels(labels)
+    with pytest.warns(UserWarning, match=r"y\[:, 0\] == 0 in all rows with weight"):
+        balanced = MultilabelFocalLoss(2.0, "balanced", label_smoothing=0.02).for_labels(labels)
+    assert np.isfinite(balanced.alpha).all()

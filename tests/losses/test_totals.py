@@ -27,13 +27,13 @@ def test_for_labels_takes_columns_and_series():
         (lambda: B.for_labels([0, 1], [1, 0]), ValueError, r"y == 0 in all rows with weight"),
         (lambda: B.for_labels([0, 1], [0, 0]), ValueError, r"sample_weight == 0 in all rows"),
         (lambda: B.for_labels([0, 1], [1, -1]), ValueError, r"sample_weight\[1\] == -1, must be >= 0"),
-        (lambda: B.for_labels([0, 5]), ValueError, r"y_true\[1\] == 5, must be in \[0, 1\]"),
+        (lambda: B.for_labels([0, 5]), ValueError, r"y\[1\] == 5, must be in \[0, 1\]"),
         (lambda: B.for_labels([]), ValueError, r"y has no rows"),
         (lambda: B.for_labels([[0, 1], [1, 0]]), ValueError, r"use MultilabelFocalLoss"),
         (lambda: C.for_labels([0, 2, 2]), ValueError, r"class 1 of 3 has no rows"),
-        (lambda: C.for_labels([0, 1.5]), ValueError, r"y_true\[1\] == 1\.5, must be a whole number"),
-        (lambda: C.for_labels([0, -1]), ValueError, r"y_true\[1\] == -1, must be a whole number"),
-        (lambda: L.for_labels([[0, 1], [0, 0]]), ValueError, r"y\[:, 0\] == 0 in all rows"),
+        (lambda: C.for_labels([0, 1.5]), ValueError, r"y\[1\] == 1\.5, must be a whole number"),
+        (lambda: C.for_labels([0, -1]), ValueError, r"y\[1\] == -1, must be a whole number"),
+        (lambda: B.for_labels([0, 0]), ValueError, r"y == 0 in all rows"),
     ],
 )
 def test_labels_that_resolve_nothing_are_refused(call, error, text):

@@ -321,9 +321,6 @@ def constant(value):
     return lambda y_true, y_score: value
 
 
-@pytest.mark.xfail(
-    raises=pytest.fail.Exception, reason="the study's record has the same name for both", strict=True
-)
 @pytest.mark.parametrize(
     "scorings",
     [
