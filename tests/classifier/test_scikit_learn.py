@@ -133,6 +133,19 @@ def test_calibration_and_thresholds(make):
     np.testing.assert_array_equal(fixed.predict(Data.X) == "fraud", model.predict_proba(Data.X)[:, 0] >= 0.1)
 
 
+@pytest.mark.skipif(
+    "temperature" not in str(CalibratedClassifierCV._parameter_constraints), reason="scikit-learn < 1.8"
+)
+@pytest.mark.parametrize("task", ["named", "multiclass"])
+def test_temperature_is_of_the_probabilities(make, task):
+    """It prefers decision_function, which for "balanced" weights would be off by the weights as a margin."""
+    y = getattr(Data, task)
+    model = make(focal_alpha="balanced", n_estimators=8)
+    found = CalibratedClassifierCV(model, method="temperature", cv=3).fit(Data.X, y).predict_proba(Data.X)
+    shares = np.unique(y, return_counts=True)[1] / len(y)
+    np.testing.assert_allclose(found.mean(axis=0), shares, atol=0.04)
+
+
 @pytest.mark.filterwarnings("ignore")  # shap warns of NumPy and of LightGBM's outputs
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_shap_values_add_up_to_the_margin(make, task):
