@@ -6,6 +6,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -24,6 +25,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.fixes import parse_version
 
 from tests.classifier.models import Data, FocalLGBMClassifier, FocalXGBClassifier, margins_of
 
@@ -133,17 +135,15 @@ def test_calibration_and_thresholds(make):
     np.testing.assert_array_equal(fixed.predict(Data.X) == "fraud", model.predict_proba(Data.X)[:, 0] >= 0.1)
 
 
-@pytest.mark.skipif(
-    "temperature" not in str(CalibratedClassifierCV._parameter_constraints), reason="scikit-learn < 1.8"
-)
+@pytest.mark.skipif(parse_version(sklearn.__version__) < parse_version("1.8"), reason="scikit-learn < 1.8")
 @pytest.mark.parametrize("task", ["named", "multiclass"])
 def test_temperature_is_of_the_probabilities(make, task):
-    """It prefers decision_function, which for "balanced" weights would be off by the weights as a margin."""
+    """It prefers decision_function: of margins with "balanced" weights the means would be .2 off."""
     y = getattr(Data, task)
     model = make(focal_alpha="balanced", n_estimators=8)
     found = CalibratedClassifierCV(model, method="temperature", cv=3).fit(Data.X, y).predict_proba(Data.X)
     shares = np.unique(y, return_counts=True)[1] / len(y)
-    np.testing.assert_allclose(found.mean(axis=0), shares, atol=0.04)
+    np.testing.assert_allclose(found.mean(axis=0), shares, atol=0.08)
 
 
 @pytest.mark.filterwarnings("ignore")  # shap warns of NumPy and of LightGBM's outputs
