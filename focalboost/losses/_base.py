@@ -353,7 +353,7 @@ class FocalLoss(Value, ABC):
         margins = raw if raw.ndim == 2 else raw[:, None]
         wanted = np.zeros(1) if self.intercept is None else np.asarray(self.intercept, float)
         off = self._difference(margins.astype(np.float64) - wanted)
-        # What is not finite is refused by the kernels, in words of its own.
+        # What is not finite is refused by the kernels, in words of their own.
         return not np.isfinite(off).all() or bool(
             np.abs(off).max(initial=0.0) <= 1e-5 * max(1.0, float(np.abs(wanted).max()))
         )

