@@ -93,6 +93,14 @@ def entered(library: Library, booster: Any, asked: Any, loss: Any) -> Iterator[N
         leave(booster)
 
 
+def announced(booster: Any) -> Any:
+    """The loss that a callback was given for the round that a booster is in; None without one."""
+    for item in _state.rounds:
+        if item.booster() is booster:
+            return item.asked
+    return None
+
+
 def calling_update(asked: Any = None, dataset: Any = None) -> Update | None:
     """The Booster that is calling the loss `asked`; None for a user's own call."""
     # Equal losses: on Dask and Spark objective and callback are two copies of one.

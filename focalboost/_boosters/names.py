@@ -18,7 +18,9 @@ from focalboost._boosters.caller import Library
 from focalboost._validation import show
 
 # What XGBoost takes and no configuration lists.
-_OF_XGBOOST = {"eval_metric", "verbosity", "validate_parameters", "nthread", "seed", "updater", "device"}
+_OF_XGBOOST = {"eval_metric", "verbosity", "validate_parameters", "nthread", "seed", "updater", "device"} | {
+    "use_rmm"
+}
 # Of the configuration, but no parameter of training.
 _NO_PARAMETERS = {"name", "num_feature", "num_trees", "num_target", "boost_from_average", "specified_updater"}
 _PROBES: tuple[dict[str, Any], ...] = (
@@ -45,8 +47,10 @@ def _xgboost_names() -> frozenset[str]:
     found = set(_OF_XGBOOST)
     for params in _PROBES:
         # Not xgboost.train, which tools patch and would log. A tree booster without trees has no updater.
-        booster = xgboost.Booster({**params, "verbosity": 0, "nthread": 1}, [tiny])
-        booster.update(tiny, 0)
+        # The verbosity of a booster is that of the whole process.
+        with xgboost.config_context(verbosity=0):
+            booster = xgboost.Booster({**params, "nthread": 1}, [tiny])
+            booster.update(tiny, 0)
         found |= set(_keys(json.loads(booster.save_config())["learner"]))
     return frozenset(found - _NO_PARAMETERS)
 
@@ -112,6 +116,5 @@ def refuse_unknown(
             near = difflib.get_close_matches(name, sorted(known), 1, cutoff=0.6)
             cure = f"Did you mean {near[0]!r}?" if near else "Leave it out."
         raise ValueError(
-            f"{name}{value} is no parameter of {owner}, must be one: it would be ignored without a word. "
-            f"{cure}"
+            f"{name}{value} is no parameter of {owner}, must be one: it would be ignored. {cure}"
         )

@@ -111,7 +111,7 @@ def check_xgboost_parameters(booster: Any, n_classes: int | None = None) -> None
 def check_lightgbm_parameters(params: Mapping[str, Any]) -> None:
     """Parameters that LightGBM's own objectives read and a callable one never sees."""
     for name, rule in LIGHTGBM.items():
-        if rule.of_loss is not None and name in params:
+        if rule.of_loss is not None and params.get(name) is not None:
             _check("LightGBM", name, params[name], rule.neutral, rule.of_loss)
 
 

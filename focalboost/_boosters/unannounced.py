@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from focalboost._boosters.call import Call
+from focalboost._boosters.caller import announced
 from focalboost._boosters.configuration import ATTRIBUTE, check_continued, check_new, learner_config
 from focalboost._boosters.continuing import go_on
 from focalboost._boosters.parameters import check_lightgbm_parameters, check_xgboost_parameters
@@ -25,6 +26,11 @@ def check_first_call(call: Call, loss: Any, raw: Array) -> None:
     update = call.update
     if update is None or update.loss is not None:
         return
+    other = announced(update.booster)
+    if other is not None and not other.same_meaning(loss):
+        raise ValueError(
+            f"the objective is {loss!r}, must be the loss of start(), {other!r}: pass one loss to both."
+        )
     before = _seen.get(update.booster)
     if before is loss:
         return

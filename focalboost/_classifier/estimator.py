@@ -153,7 +153,7 @@ def warn_of_names(params: Mapping[str, Any], names: Mapping[str, tuple[str, str]
 
     `names` has what the booster means by it, and focal loss's name.
     """
-    if any(params[name] != default for name, default in DEFAULTS.items()):
+    if not all(_is_default(params[name], default) for name, default in DEFAULTS.items()):
         return
     for name, (meaning, focal) in names.items():
         if params.get(name) is not None:
@@ -162,6 +162,11 @@ def warn_of_names(params: Mapping[str, Any], names: Mapping[str, tuple[str, str]
                 UserWarning,
                 stacklevel=4,
             )
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Of an array the comparison would be one too."""
+    return isinstance(value, int | float | str | None) and value == default
 
 
 DEFAULTS: dict[str, Any] = {

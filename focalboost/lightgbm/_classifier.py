@@ -79,7 +79,7 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
     stopping stops at the first metric that no longer improves, with first_metric_only=True at the first of
     its own metrics, or else at "focal_loss". Callables `(y_true, probability[, weight])` see what
     predict_proba returns (of class 1 if binary), with classes numbered from 0. Of LightGBM's own metrics
-    those that look at the order only can be used: auc and average_precision, auc_mu and multi_error.
+    those that look at the order only can be used: auc and average_precision, or auc_mu.
 
     `decision_function` is the logit of `predict_proba`, and agrees with `predict`; the margin, of which it is
     a strictly increasing function, is `predict(X, raw_score=True)`.

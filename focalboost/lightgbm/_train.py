@@ -75,8 +75,9 @@ def train(
     right.
 
     A loss that is not resolved is resolved for the labels and weights of `train_set`. Training starts at the
-    best constant, on every data set. The focal loss relative to its start, "focal_loss", is the first metric
-    of every valid set. The model keeps its loss (`stored_loss`); plain LightGBM predicts with it.
+    best constant, on every data set. The focal loss relative to its start, "focal_loss", is a metric of
+    every valid set, after LightGBM's own. The model keeps its loss (`stored_loss`); plain LightGBM predicts
+    with it.
 
     Parameters
     ----------
@@ -122,9 +123,9 @@ def train(
         init_model = as_booster(init_model)
         loss = check_continues(init_model, loss)
         refuse_both_starts(train_set)
-    loss = resolved(loss, train_set)
+    asked, loss = loss, resolved(loss, train_set)
     return lightgbm.train(
-        own_params(loss, params),
+        own_params(loss, params, asked),
         train_set,
         num_boost_round,
         valid_sets=valid_sets,
@@ -180,11 +181,11 @@ def cv(
         init_model = as_booster(init_model)
         loss = check_continues(init_model, loss)
         refuse_both_starts(train_set)
-    loss = resolved(loss, train_set)
+    asked, loss = loss, resolved(loss, train_set)
     if isinstance(loss, MultilabelFocalLoss):
         options.setdefault("stratified", False)  # the packed labels are no classes
     found: dict[str, Any] = lightgbm.cv(
-        own_params(loss, params),
+        own_params(loss, params, asked),
         train_set,
         num_boost_round,
         feval=[loss.metric, *_listed(feval)],
@@ -196,13 +197,13 @@ def cv(
 
 
 # ---------------------------------------------------------------------- what both are given
-def own_params(loss: FocalLoss, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters with what focal loss needs."""
-    params = dict(params)
+def own_params(loss: FocalLoss, params: Mapping[str, Any], asked: FocalLoss) -> dict[str, Any]:
+    """The parameters with what focal loss needs; None is as good as left out."""
+    params = {name: value for name, value in params.items() if value is not None}
     check_metrics(params)
     for name in lightgbm_aliases("objective"):
         value = params.pop(name, None)
-        if value is not None and value is not loss:
+        if value is not None and value is not loss and value is not asked:
             raise ValueError(
                 f"{name} == {show(value)} in params, must be left out: the loss is the objective."
             )

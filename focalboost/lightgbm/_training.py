@@ -22,7 +22,7 @@ _NO_METRIC = {"", "none", "na", "null", "custom"}
 # LightGBM hands its metrics raw scores when the objective is not its own; these look at the order only.
 _RANKING = {
     "binary": ("auc", "average_precision"),
-    "multiclass": ("auc_mu", "multi_error"),
+    "multiclass": ("auc_mu",),
     "multilabel": (),
 }
 _EVAL_XY = "eval_X" in inspect.signature(LGBMModel.fit).parameters  # LightGBM 4.7, which deprecates eval_set

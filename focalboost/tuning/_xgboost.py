@@ -44,8 +44,10 @@ class XGBoostFolds(Folds):
 
     def _own_parameters(self) -> frozenset[str]:
         tiny = xgboost.DMatrix(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))
-        tree = {"booster": self.fixed.get("booster") or "gbtree", "verbosity": 0}
-        return frozenset(_train_parameters(json.loads(xgboost.train(tree, tiny, 0).save_config())))
+        # The verbosity of a booster is that of the whole process.
+        with xgboost.config_context(verbosity=0):
+            booster = xgboost.Booster({"booster": self.fixed.get("booster") or "gbtree"}, [tiny])
+            return frozenset(_train_parameters(json.loads(booster.save_config())))
 
     def _check_booster(self, params: Mapping[str, Any]) -> None:
         method, kind = params.get("tree_method"), params.get("booster")

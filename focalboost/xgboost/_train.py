@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -92,11 +93,14 @@ def train(
         With labels, and row weights if there are any.
     num_boost_round : int, default=10
         Rounds.
-    evals, maximize, early_stopping_rounds, evals_result, verbose_eval, callbacks
-        As for `xgboost.train`.
+    evals, early_stopping_rounds, evals_result, verbose_eval, callbacks
+        As for `xgboost.train`. Early stopping follows the focal loss.
+    maximize : None or False
+        The focal loss is minimized.
     xgb_model : Booster, XGBClassifier or path, optional
         Model to continue: one trained with a loss of the same gamma, class weights and smoothing, whose
-        stored numbers then stand. One that was stopped early is continued from its best round.
+        stored numbers then stand. One that was stopped early is continued from its best round, a linear model
+        from its last. Give dtrain as a DMatrix: of a QuantileDMatrix XGBoost reads the old trees inexactly.
     custom_metric : callable, optional
         As for `xgboost.train`: it is given margins.
 
@@ -121,8 +125,10 @@ def train(
     >>> stored_loss(booster).posterior(margins).round(2)
     array([0.  , 0.98])
     """
+    _refuse_maximize(maximize)
     params = _own_params(loss, params)
     if xgb_model is not None:
+        _warn_of_bins(dtrain)
         xgb_model = continued(xgb_model, loss)
         loss = go_on(loss, loss.from_json(xgb_model.attr(ATTRIBUTE)), "xgb_model")
     loss = resolved(loss, dtrain)
@@ -185,6 +191,7 @@ def cv(
     >>> bool(history["test-focal_loss-mean"][-1] < 0.5)
     True
     """
+    _refuse_maximize(options.get("maximize"))
     params = _own_params(loss, params)
     if "obj" in options:
         raise ValueError("obj is given, must be left out: the loss is the objective.")
@@ -206,8 +213,13 @@ def cv(
 # ---------------------------------------------------------------------- what both are given
 def _own_params(loss: FocalLoss, params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters with what focal loss needs, without what it sets."""
-    params = dict(params)
+    params = _as_dict(params)
     refuse_unknown("xgboost", "XGBoost", params, own=("eval_metric",))
+    if params.get("num_class") not in (None, 0, 1) and not hasattr(loss, "n_classes"):
+        raise ValueError(
+            f"num_class == {show(params['num_class'])} in params, must be left out: {type(loss).__name__} "
+            "has one margin for each row or label. For several classes use MulticlassFocalLoss."
+        )
     objective = params.pop("objective", None)
     if objective not in (None, loss.objective):
         raise ValueError(
@@ -218,10 +230,28 @@ def _own_params(loss: FocalLoss, params: Mapping[str, Any]) -> dict[str, Any]:
             f"base_score == {show(params['base_score'])} in params, must be left out: training starts at the "
             "best constant. For a start of your own give dtrain a base_margin."
         )
-    if params.get("eval_metric") is None:
+    if not params.get("eval_metric"):
         # XGBoost's default would be log loss of the focal confidence.
         params["disable_default_eval_metric"] = True
     return params
+
+
+def _as_dict(params: Any) -> dict[str, Any]:
+    """A list of pairs may name several metrics one by one, as for XGBoost."""
+    if isinstance(params, Mapping):
+        return dict(params)
+    pairs = list(params)
+    metrics = [value for name, value in pairs if name == "eval_metric"]
+    return {**dict(pairs), "eval_metric": metrics} if len(metrics) > 1 else dict(pairs)
+
+
+def _refuse_maximize(maximize: Any) -> None:
+    if maximize:
+        raise ValueError(
+            "maximize == True, must be left out: early stopping follows the focal loss, the last metric, "
+            "which is minimized. To stop by another pass callbacks=[xgboost.callback.EarlyStopping(rounds, "
+            "metric_name=..., maximize=True)]."
+        )
 
 
 def resolved(loss: FocalLoss, dtrain: xgboost.DMatrix) -> FocalLoss:
@@ -249,6 +279,17 @@ def continued(model: Any, loss: FocalLoss) -> xgboost.Booster:
         raise no_record("xgb_model")
     go_on(loss, loss.from_json(stored), "xgb_model")
     return from_best_round(booster)
+
+
+def _warn_of_bins(dtrain: xgboost.DMatrix) -> None:
+    if isinstance(dtrain, xgboost.QuantileDMatrix):
+        warnings.warn(
+            f"dtrain is a {type(dtrain).__name__}, should be a DMatrix where a model is continued: XGBoost "
+            "reads the old trees from its bins, which puts rows near old splits on the wrong side. With "
+            "ref= the matrix that the model was trained on it is exact.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def with_focal(loss: FocalLoss, custom_metric: Metric | None) -> Metric:

@@ -11,7 +11,7 @@ lgb = pytest.importorskip("lightgbm")
 from focalboost import lightgbm as flgb  # noqa: E402  # after the checks
 from focalboost import xgboost as fxgb  # noqa: E402
 
-X_PARAMS = {"max_depth": 3, "eta": 0.3, "nthread": 1, "seed": 1}
+X_PARAMS = {"verbosity": 0, "max_depth": 3, "eta": 0.3, "nthread": 1, "seed": 1}
 X_SKLEARN = {"max_depth": 3, "learning_rate": 0.3, "n_jobs": 1, "random_state": 1}
 L_PARAMS = {"num_leaves": 7, "learning_rate": 0.2, "num_threads": 1, "verbosity": -1, "deterministic": True}
 L_SKLEARN = {"num_leaves": 7, "learning_rate": 0.2, "n_jobs": 1, "verbosity": -1, "deterministic": True}

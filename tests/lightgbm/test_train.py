@@ -291,3 +291,17 @@ def test_cv_continues_a_model():
     before = train(loss, OWN, dataset(), 5)
     first = cv(loss, OWN, dataset(), 5, nfold=3, init_model=before)["valid focal_loss-mean"]
     assert first[0] < loss.for_labels(Data.binary).metric(Data.binary, raw(before))
+
+
+def test_none_is_as_good_as_left_out():
+    params = {**PARAMS, "is_unbalance": None, "num_class": None, "objective": None}
+    loss = MulticlassFocalLoss(2.0)
+    booster = train(loss, params, dataset("multiclass"), 2)
+    assert booster.num_model_per_iteration() == 4
+
+
+def test_the_loss_may_be_named_as_objective():
+    loss = BinaryFocalLoss(2.0)
+    named = train(loss, {**PARAMS, "objective": loss}, dataset(), 3)
+    left_out = train(loss, PARAMS, dataset(), 3)
+    np.testing.assert_array_equal(named.predict(Data.X), left_out.predict(Data.X))
