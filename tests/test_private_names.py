@@ -38,6 +38,20 @@ def test_xgboost_configure_fit():
     assert isinstance(result[2], dict)
 
 
+def test_xgboost_create_dmatrix():
+    """fit makes its matrices by it, with `ref` and what a DMatrix takes by name."""
+    made = []
+
+    class Watched(xgb.XGBClassifier):
+        def _create_dmatrix(self, ref, **kwargs):
+            made.append((ref, xgb.DMatrix(**kwargs, nthread=1)))
+            return made[-1][1]
+
+    Watched(n_estimators=1, tree_method="hist").fit(X, Y, eval_set=[(X[:20], Y[:20])], verbose=False)
+    assert [matrix.num_row() for _, matrix in made] == [40, 20]
+    assert made[1][0] is made[0][1]
+
+
 def test_xgboost_kwargs():
     """Parameters that the constructor does not name: get_xgb_params adds them."""
     model = xgb.XGBClassifier(disable_default_eval_metric=True)
@@ -241,6 +255,13 @@ def test_sklearn_scorer_class():
     """One class for what get_scorer and make_scorer return."""
     kinds = {type(get_scorer("accuracy")), type(get_scorer("roc_auc")), type(make_scorer(max))}
     assert len(kinds) == 1
+
+
+def test_sklearn_scorer_parts():
+    """`_score_func` and `_kwargs`: which metric a scorer is of, and whether it has a pos_label."""
+    scorer = make_scorer(max, pos_label="fraud")
+    assert scorer._score_func is max
+    assert scorer._kwargs == {"pos_label": "fraud"}
 
 
 def test_optuna_fixed_params():
