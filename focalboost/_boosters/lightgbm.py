@@ -52,17 +52,22 @@ class TrainingBooster(Booster):
     focal_loss: Any
     focal_record: str
     focal_shift: Array  # of the scores: the intercept of a new model, 0 of a continued one
+    focal_margins: dict[int, Array]  # the scores of each data set with it
 
     # ------------------------------------------------------------------ what objective and metrics are given
     def _shifted(self, function: Any) -> Any:
         if isinstance(function, list):
             return [self._shifted(one) for one in function]
-        if function is None:
-            return None
+        if function is None or not self.focal_shift.any():
+            return function
         shift = self.focal_shift if self.focal_shift.size > 1 else self.focal_shift[0]
 
         def with_intercept(scores: Array, data: Any) -> Any:
-            return function(scores + shift, data)
+            # Kept for each data set, as LightGBM keeps its scores: a new array costs its page faults.
+            margins = self.focal_margins.get(id(data))
+            if margins is None or margins.shape != scores.shape:
+                margins = self.focal_margins[id(data)] = np.empty_like(scores)
+            return function(np.add(scores, shift, out=margins), data)
 
         return with_intercept
 
@@ -169,7 +174,7 @@ class TrainingBooster(Booster):
     def model_from_string(self, model_str: str) -> Booster:
         """The last act of `lightgbm.train`: a plain Booster of the text that this one gave."""
         object.__setattr__(self, "__class__", Booster)
-        for name in ("focal_asked", "focal_loss", "focal_record", "focal_shift"):
+        for name in ("focal_asked", "focal_loss", "focal_record", "focal_shift", "focal_margins"):
             vars(self).pop(name, None)
         return self.model_from_string(model_str)
 
@@ -230,6 +235,7 @@ class Start:
         no_refit(booster)
         booster.__class__ = TrainingBooster
         booster.focal_asked, booster.focal_loss, booster.focal_shift = self.loss, loss, shift
+        booster.focal_margins = {}
         # That of a classifier holds the classes too.
         booster.focal_record = self.record or record
 

@@ -89,10 +89,6 @@ def without_tree_sizes(header: str) -> str:
     return re.sub(r"^tree_sizes=.*\n", "", header, flags=re.MULTILINE)
 
 
-def first_shrinkages(trees: Sequence[str], n: int) -> list[float]:
-    return [float(_keys(tree.splitlines())["shrinkage"]) for tree in trees[:n]]
-
-
 def add_to_tree(tree: str, bias: float) -> str:
     """Add a constant to what a tree says, as LightGBM does with its own intercept (shrinkage 1 after it)."""
     lines = []

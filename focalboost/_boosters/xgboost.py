@@ -96,7 +96,7 @@ class Start(TrainingCallback):
         return False
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        """XGBoost on Spark takes `obj` through a door that is not documented, and may be closed."""
+        """XGBoost on Spark takes `obj`, which its documentation does not name: a version may ignore it."""
         for booster, _ in _boosters(model):
             leave(booster)
         if self._calls is not None and self._calls == calls_counted():
