@@ -76,14 +76,3 @@ class Target:
                 f"{self.classes.tolist()!r}. Leave its rows out, or have some of them in the training set."
             )
         return np.searchsorted(self.classes, labels)
-
-    def same_as(self, other: Target) -> bool:
-        return self.task == other.task and np.array_equal(self.classes, other.classes)
-
-    def check_continues(self, other: Target | None, name: str) -> None:
-        """Refuse to go on from a model whose outputs mean other classes."""
-        if other is not None and not self.same_as(other):
-            raise ValueError(
-                f"{name} has the classes {other.classes.tolist()!r} ({other.task}), must have those of y: "
-                f"{self.classes.tolist()!r} ({self.task}). Train a new model."
-            )
