@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from focalboost._kernels import cuda as _cuda
 from focalboost._kernels import cuda_kernels as _cuda_kernels
-from focalboost._kernels.interface import BOUNDS, kernel_table
+from focalboost._kernels.interface import kernel_bounds, kernel_table
 
 Array = NDArray[Any]
 
@@ -80,7 +80,7 @@ def bandwidth(n: int, n_classes: int, repeats: int) -> dict[str, float]:
     none, flags = cuda.device_array(0, np.float32), cuda.to_device(np.zeros(1, np.int32))
     outputs = [cuda.device_array(n * k, np.float32) for _ in range(2)]
     table = kernel_table(*np.broadcast_arrays(2.0, np.ones((1, 2) if k == 1 else k)))
-    inputs = (raw, y, none, cuda.to_device(table), *BOUNDS["guarded"])
+    inputs = (raw, y, none, cuda.to_device(table), *kernel_bounds("guarded", np.ones(1)))
     threads = _cuda.THREADS
 
     def kernel(stream: Any) -> None:

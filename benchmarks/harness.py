@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import csv
 import importlib.metadata
+import io
 import json
 import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +100,51 @@ def save(path: Path | None, found: dict[str, Any], results: dict[str, Any]) -> N
     if path is not None:
         text = json.dumps({"environment": found, **results}, indent=1)
         path.write_text(text + "\n", encoding="utf-8")
+
+
+# ---------------------------------------------------------------------- runs that go on after a kill
+def partial(path: Path) -> Path:
+    """Where a run collects its rows until all are there: a CSV file beside the results."""
+    return path.with_suffix(".partial.csv")
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of an unfinished run; none where there is no file."""
+    if not partial(path).exists():
+        return []
+    with partial(path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def run_jobs(
+    run: Callable[[Any], list[dict[str, Any]]], todo: Sequence[Any], processes: int, path: Path,
+    fields: Sequence[str],
+) -> None:  # fmt: skip
+    """Run what is missing; the rows of a job are appended in one write, when it is done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with get_context("spawn").Pool(processes, maxtasksperchild=8) as pool:
+        for number, rows in enumerate(pool.imap_unordered(run, todo), 1):
+            text = io.StringIO()
+            writer = csv.DictWriter(text, fields)
+            if not partial(path).exists():
+                writer.writeheader()
+            writer.writerows(rows)
+            with partial(path).open("a", encoding="utf-8", newline="") as file:
+                file.write(text.getvalue())
+            print(
+                f"{number}/{len(todo)}: {', '.join(str(value) for value in list(rows[0].values())[:4])}",
+                flush=True,
+            )
+
+
+def pack(path: Path) -> None:
+    """The rows of a run as one small Parquet file, which is committed: words as categories."""
+    import pandas as pd  # noqa: PLC0415  # an extra
+
+    frame = pd.read_csv(partial(path))
+    frame = frame.sort_values(list(frame.columns[:7]), ignore_index=True)
+    for name in frame.select_dtypes(["object", "string"]):
+        frame[name] = frame[name].astype("category")
+    frame.astype(dict.fromkeys(frame.select_dtypes("float64"), "float32")).to_parquet(
+        path, compression="zstd"
+    )

@@ -39,7 +39,7 @@ CASES = {
 def compiled(kernel: Any, margin: Any) -> str:
     """PTX of a kernel as it is launched."""
     flat, dimensions = types.Array(float32, 1, "C"), 3 if kernel is _cuda_kernels.sigmoid else 2
-    table, numbers = types.Array(float32, dimensions, "C"), (float32,) * 4
+    table, numbers = types.Array(float32, dimensions, "C"), (float32,) * 6
     signature = (
         types.Array(margin, 1, "C"),
         flat,

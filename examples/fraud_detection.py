@@ -66,7 +66,9 @@ class Model:
 
 def load(options: Options) -> Bunch:
     if options.data is not None:
-        return load_table(options.data, options.target, time=options.time)
+        return load_table(
+            options.data, options.target, time=options.time, positive=options.positive, drop=options.drop
+        )
     if options.dataset == "creditcard":
         return fetch_creditcard()
     return make_transactions(options.rows, random_state=options.seed)
@@ -317,6 +319,8 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, Options]
     add("--data", metavar="FILE", help="CSV or Parquet table, instead of --dataset")
     add("--target", metavar="COLUMN", help="class column of --data (default: the last)")
     add("--time", metavar="COLUMN", help="time column of --data (default: step, time or date, if there)")
+    add("--positive", metavar="VALUE", help="of --target: the class to find (default: 1, yes, or the rarer)")
+    add("--drop", metavar="COLUMN", nargs="+", default=[], help="columns of --data that are no features")
     add("--dataset", choices=("transactions", "creditcard"), default="transactions")
     add("--booster", choices=tuple(BOOSTERS), default="xgboost")
     add("--figure", type=Path, default=Path("figures/fraud_detection.png"))
@@ -337,8 +341,8 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, Options]
     options = parser.parse_args(argv)
     if not (0 < options.alert_rate <= 1 and options.cost_missed > 0 and options.cost_alarm > 0):
         parser.error("--alert-rate must lie in (0, 1], --cost-missed and --cost-alarm above 0")
-    if options.data is None and (options.target or options.time):
-        parser.error("--target and --time name columns of --data FILE, which is missing")
+    if options.data is None and (options.target or options.time or options.positive or options.drop):
+        parser.error("--target, --time, --positive and --drop are about --data FILE, which is missing")
     options.threshold = options.cost_alarm / (options.cost_alarm + options.cost_missed)
     return parser, options
 
@@ -355,6 +359,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         models = untrained(data.target[parts[0]], options.gamma, options.alpha)
     except (ValueError, TypeError, OSError, ImportError) as error:
         parser.error(str(error))
+    if options.data is not None:
+        console.print(f"{data.report}\n", markup=False, soft_wrap=True)
     for name, rows in zip(PARTS, parts, strict=True):
         console.print(f"{name:10} {rows.size:9,} rows, {data.target[rows].sum():6,} frauds")
     train(models, data, parts, options, console)

@@ -41,6 +41,7 @@ def log_phi(s, gamma):
 
 
 logit = x + np.log(alpha[0] / alpha[1]) + log_phi(-x, gamma[0]) - log_phi(x, gamma[1])
+logit += loss["logit_shift"] or 0.0               # found at fit: the mean is the rate of the training rows
 print(json.dumps({"raw": (1 / (1 + np.exp(-x))).tolist(), "posterior": (1 / (1 + np.exp(-logit))).tolist()}))
 """
 

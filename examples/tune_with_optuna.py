@@ -32,8 +32,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import optuna
 from matplotlib.image import imsave
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.study import MaxTrialsCallback
 from optuna.trial import TrialState
 from optuna.visualization import matplotlib as plots
@@ -46,7 +44,7 @@ from sklearn.utils import Bunch
 
 from focalboost.datasets import load_table, make_transactions
 from focalboost.metrics import expected_cost, recall_at_alert_rate
-from focalboost.tuning import CrossValidatedObjective, baseline_trial, retry_stale_trials
+from focalboost.tuning import CrossValidatedObjective, baseline_trial, open_storage, retry_stale_trials
 
 Array = np.ndarray[Any, Any]
 Options = argparse.Namespace
@@ -67,7 +65,9 @@ MEASURES: tuple[tuple[str, Callable[..., float], str, int], ...] = (  # of what,
 # ---------------------------------------------------------------------- data
 def load(options: Options) -> Bunch:
     if options.data is not None:
-        return load_table(options.data, options.target, time=options.time)
+        return load_table(
+            options.data, options.target, time=options.time, positive=options.positive, drop=options.drop
+        )
     # More fraud than in the wild: 127 of 15,081 held-out rows, or the intervals would say nothing.
     return make_transactions(options.rows, imbalance_ratio=99, random_state=options.seed)
 
@@ -102,14 +102,12 @@ def experimental() -> Iterator[None]:
         yield
 
 
-def open_storage(options: Options) -> Any:
+def storage_of(options: Options) -> Any:
     """A journal file, SQLite, or a server that is told every `--heartbeat` seconds that a worker lives."""
     if options.storage is None:
         return None
-    if options.storage.endswith(".log"):
-        return JournalStorage(JournalFileBackend(options.storage))
-    if options.storage.startswith("sqlite"):
-        return optuna.storages.RDBStorage(options.storage)
+    if "://" not in options.storage or options.storage.startswith("sqlite"):
+        return open_storage(options.storage)
     # Optuna 4.9 gave these new names.
     storages: Any = optuna.storages
     new = hasattr(storages, "RetryHeartbeatStaleTrialCallback")
@@ -124,7 +122,7 @@ def open_study(options: Options) -> optuna.Study:
     name = Path(options.data).stem if options.data else f"transactions-{options.rows}-{options.seed}"
     return optuna.create_study(
         study_name=options.study_name or f"{options.booster}-{name}",
-        storage=open_storage(options),
+        storage=storage_of(options),
         direction="maximize",  # objective.direction
         load_if_exists=True,
     )
@@ -316,10 +314,12 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, Options]
     add("--data", metavar="FILE", help="CSV or Parquet table, instead of simulated transactions")
     add("--target", metavar="COLUMN", help="class column of --data (default: the last)")
     add("--time", metavar="COLUMN", help="time column of --data (default: step, time or date, if there)")
+    add("--positive", metavar="VALUE", help="of --target: the class to find (default: 1, yes, or the rarer)")
+    add("--drop", metavar="COLUMN", nargs="+", default=[], help="columns of --data that are no features")
     add("--booster", choices=tuple(SIZE_OF_TREES), default="xgboost")
     add(
         "--storage",
-        metavar="PATH.log or URL",
+        metavar="PATH or URL",
         help="journal file, sqlite:///FILE, postgresql://... (default: none)",
     )
     add("--study-name", metavar="NAME", help="in the storage (default: of booster and data)")
@@ -344,14 +344,14 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, Options]
     ):
         add(name, type=int, default=default, help=f"{text} (default: %(default)s)")
     options = parser.parse_args(argv)
-    if options.data is None and (options.target or options.time):
-        parser.error("--target and --time name columns of --data FILE, which is missing")
+    if options.data is None and (options.target or options.time or options.positive or options.drop):
+        parser.error("--target, --time, --positive and --drop are about --data FILE, which is missing")
     if options.trials < 0:
         parser.error("--trials must be 0 or more")
     if options.storage is None and (options.worker or options.trials == 0):
         parser.error("--worker and --trials 0 are for a study in a --storage, which is missing")
     if options.worker and options.storage.startswith("sqlite"):
-        parser.error("--worker needs a .log file or a server: SQLite may give one trial to two workers")
+        parser.error("--worker needs a journal file or a server: SQLite may give one trial to two workers")
     return parser, options
 
 
@@ -379,6 +379,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         study = open_study(options)
         if not options.worker:
+            if options.data is not None:
+                console.print(f"{data.report}\n", markup=False, soft_wrap=True)
             for name, rows in (("tuning", tuned), ("held out", held_out)):
                 console.print(f"{name:10} {rows.size:9,} rows, {y[rows].sum():6,} frauds")
         run_trials(study, objective, options, console)

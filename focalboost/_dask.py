@@ -27,8 +27,8 @@ def refuse_collection(name: str, value: object) -> None:
     """NumPy would load all rows of a collection into this process."""
     if is_collection(value):
         raise TypeError(
-            f"{name} is a Dask {type(value).__name__}, must be in memory: only for_labels, posterior and "
-            f"margin work on partitions. Use {name}.compute(), or dask.array.map_blocks(function, ...)."
+            f"{name} is a Dask {type(value).__name__}, must be in memory: only for_labels, posterior, margin "
+            f"and calibrated work on partitions. Use {name}.compute(), or dask.array.map_blocks."
         )
 
 
@@ -92,6 +92,35 @@ def over_partitions(function: Callable[[Any, Any], R], y: Any, sample_weight: An
     delayed = dask.delayed(of_partition, pure=False)
     tasks = [delayed(i, *pair) for i, pair in enumerate(zip(parts, weights, strict=True))]
     return list(dask.compute(*tasks))
+
+
+def totals(
+    function: Callable[[Any, Any, Any], tuple[Any, ...]], y: Any, rows: Any, sample_weight: Any
+) -> Callable[[Callable[..., Array]], Array]:
+    """Sums over partitions of a second function, of what `function(y, rows, weight)` makes of each.
+
+    That is made once and kept where the partitions are; each call of the result is one pass over it.
+    """
+    dask: Any = sys.modules["dask"]
+
+    parts = _row_partitions("raw_prediction", rows)
+    others = []
+    for name, value in (("y_true", y), ("sample_weight", sample_weight)):
+        found = [None] * len(parts) if value is None else _row_partitions(name, value)
+        if len(found) != len(parts):
+            raise ValueError(
+                f"{name} has {len(found)} partitions, must have {len(parts)} as raw_prediction. "
+                f"Use {name}.rechunk, or repartition, so that both are alike."
+            )
+        others.append(found)
+    delayed = dask.delayed(function, pure=False)
+    blocks = dask.persist(*(delayed(*block) for block in zip(others[0], parts, others[1], strict=True)))
+
+    def total(of_rows: Callable[..., Array]) -> Array:
+        task = dask.delayed(lambda block: of_rows(*block), pure=False)
+        return np.asarray(sum(dask.compute(*(task(block) for block in blocks))))
+
+    return total
 
 
 def map_rows(name: str, function: Callable[[Array], Array], value: Any, n_columns: int | None = None) -> Any:

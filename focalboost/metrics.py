@@ -83,15 +83,14 @@ def recall_at_alert_rate(
     """
     rate = _validation.share("alert_rate", alert_rate, zero=False)
     positive = _positives(y_true, pos_label)
-    false_alarms, recall, _ = roc_curve(
-        positive, y_score, sample_weight=sample_weight, drop_intermediate=False
-    )
-    share = float(_validation.weighted_mean(positive, _weights(sample_weight)))
+    weights = _weights(sample_weight, len(positive))
+    false_alarms, recall, _ = roc_curve(positive, y_score, sample_weight=weights, drop_intermediate=False)
+    share = float(_validation.weighted_mean(positive, weights))
     return float(np.interp(rate, (1.0 - share) * false_alarms + share * recall, recall))
 
 
-def _weights(sample_weight: ArrayLike | None) -> Any:
-    return None if sample_weight is None else np.asarray(sample_weight, np.float64)
+def _weights(sample_weight: ArrayLike | None, n_samples: int) -> Any:
+    return _validation.check_weight_shape(sample_weight, n_samples)
 
 
 def recall_at_precision(
@@ -128,7 +127,8 @@ def recall_at_precision(
     """
     least = _validation.share("precision", precision, zero=False)
     positive = _positives(y_true, pos_label)
-    precisions, recalls, _ = precision_recall_curve(positive, y_score, sample_weight=sample_weight)
+    weights = _weights(sample_weight, len(positive))
+    precisions, recalls, _ = precision_recall_curve(positive, y_score, sample_weight=weights)
     # The curve ends at precision 1 and recall 0: there is always a point.
     return float(recalls[precisions >= least].max())
 
@@ -191,10 +191,13 @@ def expected_cost(
             "margin."
         )
     fp, fn = (_costs(name, cost, p.size) for name, cost in (("cost_fp", cost_fp), ("cost_fn", cost_fn)))
-    cut = fp / (fp + fn) if threshold is None else _validation.share("threshold", threshold)
+    # Not fp / (fp + fn), whose sum of two costs of 1e308 is infinite.
+    with np.errstate(over="ignore"):
+        cut = 1.0 / (1.0 + fn / fp)
+    cut = cut if threshold is None else _validation.share("threshold", threshold)
     alert = p > cut
     cost = np.where(positive, np.where(alert, 0.0, fn), np.where(alert, fp, 0.0))
-    return float(_validation.weighted_mean(cost, _weights(sample_weight)))
+    return float(_validation.weighted_mean(cost, _weights(sample_weight, p.size)))
 
 
 def _costs(name: str, cost: ArrayLike, n_samples: int) -> Any:

@@ -21,7 +21,7 @@ def _options(**more):
     return st.fixed_dictionaries({"hessian": st.sampled_from(["guarded", "exact", "reweighted"]), **more})
 
 
-smoothing = st.one_of(st.just(0.0), st.floats(0.0, 0.5))
+smoothing = st.one_of(st.just(0.0), st.floats(1e-30, 0.5))
 binary_losses = st.builds(
     lambda gamma, alpha, options: BinaryFocalLoss(gamma, alpha, **options),
     st.one_of(gammas, st.tuples(gammas, gammas)),

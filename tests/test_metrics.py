@@ -183,3 +183,16 @@ def test_costs_of_rows_are_no_scorer():
         TypeError, match=r"^cost_fn == \[1.0, 2.0\], must be > 0 and finite, one number for all"
     ):
         expected_cost_scorer(1.0, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("metric", [recall_at_alert_rate, recall_at_precision, expected_cost])
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf, 1e39, 1e-42])
+def test_a_bad_weight_is_named(metric, bad):
+    with pytest.raises(ValueError, match=r"sample_weight\[1\] == .*, must be"):
+        metric([0, 1, 0], [0.1, 0.9, 0.2], sample_weight=[1.0, bad, 1.0])
+
+
+def test_huge_costs_have_a_threshold():
+    """0.4 is below the half at which costs that are equal raise alerts."""
+    assert expected_cost([0, 1], [0.4, 0.4], cost_fp=1e308, cost_fn=1e308) == pytest.approx(5e307)
+    assert expected_cost([0, 1], [0.4, 0.4], cost_fp=1e-300, cost_fn=1e308) == pytest.approx(5e-301)

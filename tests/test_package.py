@@ -41,8 +41,8 @@ def test_old_versions_are_refused():
 
     with pytest.raises(RuntimeError, match=r"xgboost.__version__ == '3.0.5', must be >= 3.1: pip install"):
         check_version("xgboost", "3.0.5")
-    with pytest.raises(RuntimeError, match=r"lightgbm.__version__ == '4.3.0', must be >= 4.4"):
-        check_version("lightgbm", "4.3.0")
+    with pytest.raises(RuntimeError, match=r"lightgbm.__version__ == '4.5.0', must be >= 4.6"):
+        check_version("lightgbm", "4.5.0")
     check_version("xgboost", "3.4.1")
     check_version("xgboost", "4.0.0rc1")
 

@@ -272,14 +272,18 @@ def test_optuna_fixed_params():
 
 
 def test_numba_cache_of_a_dispatcher():
-    """`enable_caching`, `stats.cache_path`, and the qualified name in the names of files."""
+    """`enable_caching` sets `_cache`, which `compile` asks before and after; names of files; `stats`."""
     from focalboost._kernels import sigmoid
+    from focalboost._kernels.compile import CacheByTypes
 
     kernel = sigmoid.sigmoid_hard
     kernel(np.zeros(1), np.zeros(1, np.float32), None, np.ones((2, 4), np.float32),
            np.zeros(3, np.float32), np.empty(1, np.float32), np.empty(1, np.float32))  # fmt: skip
-    folder = Path(kernel.dispatcher.stats.cache_path)
-    assert list(folder.glob(f"*{kernel.__qualname__}*.nbi"))
+    folder = Path(kernel.stats.cache_path)
+    assert list(folder.glob(f"*{kernel.py_func.__qualname__}_*.nbi"))
+    assert isinstance(kernel._cache, CacheByTypes)
+    asked = re.findall(r"self\._cache\.(\w+)\(", inspect.getsource(type(kernel).compile))
+    assert asked == ["load_overload", "save_overload"]
 
 
 def test_distributed_worker_threads():

@@ -6,7 +6,12 @@
 - `unannounced`    trainings without a callback: what would be wrong is refused in the first round
 - `continuing`     whether a loss may go on from a model, and the cures where it may not
 - `configuration`  what XGBoost's configuration says
-- `model_text`     LightGBM's model text, checked and edited
+- `model_text`     LightGBM's model text, taken apart and edited
+- `model_check`    LightGBM's model text, checked before LightGBM reads it
+- `model_json`     XGBoost's models, checked before XGBoost reads them
+- `model_trees`    the trees of these, all at once
+- `model_document` JSON and UBJ as documents, with values of a type
+- `model_file`     the error of both checks, and what makes a tree a tree
 - `names`          which parameters a booster knows
 - `parameters`     which it ignores with a custom objective
 - `packed`         labels of several columns in LightGBM's one number a row

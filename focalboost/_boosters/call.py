@@ -15,7 +15,7 @@ from focalboost._kernels.backend import Placement
 from focalboost._typing import Array
 from focalboost._validation import numeric
 
-OLDEST = {"xgboost": (3, 1), "lightgbm": (4, 4)}
+OLDEST = {"xgboost": (3, 1), "lightgbm": (4, 6)}
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,12 @@ def enter(library: Library, booster: Any, asked: Any, loss: Any, matrix: Any = N
     _state.rounds.append(_Round(library, ref(booster), matrix, asked, loss))
 
 
+def trained_on(booster: Any) -> Any:
+    """What XGBoost trains a booster on, where an objective was called for it; None where it is not known."""
+    known = _matrices.get(booster)
+    return None if known is None else known()
+
+
 def leave(booster: Any) -> None:
     """The round is over."""
     _state.rounds = [known for known in _state.rounds if known.booster() not in (None, booster)]

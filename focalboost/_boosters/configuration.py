@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from focalboost._boosters.continuing import go_on, no_record
+from focalboost._boosters.continuing import check_agrees, go_on, no_record
 
 logger = logging.getLogger("focalboost")
 ATTRIBUTE = "focalboost"  # of a booster, where the record of the loss is kept
@@ -64,6 +64,15 @@ def check_new(booster: Any, learner: Any) -> None:
     updaters = set(_updaters(learner))
     if booster.num_boosted_rounds() > 0 or (updaters and updaters <= _OF_UPDATE):
         raise no_record("xgb_model")
+
+
+def check_stored(stored: Any, booster: Any, name: str) -> None:
+    """An error where a booster's record is that of another model."""
+    learner = learner_config(booster)
+    sizes = learner["learner_model_param"]
+    n_outputs = max(1, int(sizes["num_class"]), int(sizes["num_target"]))
+    objective = learner["learner_train_param"]["objective"]
+    check_agrees(stored, name, n_outputs, objective, stored.objective, {"binary:logistic", "multi:softprob"})
 
 
 def check_continued(asked: Any, booster: Any) -> Any:

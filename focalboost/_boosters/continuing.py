@@ -30,6 +30,25 @@ def go_on(asked: Any, stored: Any, name: str) -> Any:
     )
 
 
+def check_agrees(stored: Any, name: str, n_outputs: int, transform: str, own: str, others: set[str]) -> None:
+    """An error where a model and its record contradict one another: the record is that of another model.
+
+    `transform` is the model's objective, `own` that of the stored loss, `others` those of all losses. Any
+    objective beyond them, such as the one that XGBoost has for a custom loss by itself, contradicts none.
+    """
+    cure = "the record is that of another model. Save the model again where it was trained, or pass the loss."
+    wanted = stored._n_outputs()
+    if wanted is not None and wanted != n_outputs:
+        raise ValueError(
+            f"{name} has {n_outputs} outputs, its stored loss {stored!r} has {wanted}, must be equal: {cure}"
+        )
+    if transform != own and transform in others:
+        raise ValueError(
+            f"{name} has the objective {transform!r}, its stored loss {stored!r} has {own!r}, must be equal: "
+            f"{cure}"
+        )
+
+
 def no_record(name: str) -> ValueError:
     """For a model of which nothing is known: log loss, another library's, an older file."""
     return ValueError(

@@ -1,88 +1,34 @@
-"""LightGBM's model text: checked before LightGBM reads it, edited in the few places that focal loss needs.
+"""LightGBM's model text: taken apart, and edited in the few places that focal loss needs.
 
 A header, one block of `name=values` lines for each tree, `end of trees`, importances, `parameters:` ...
-`end of parameters`. LightGBM trusts the header's `tree_sizes`; where they are stale it throws inside OpenMP,
-which can abort the process. Without that line it reads the trees one after the other, so every text made here
-drops it.
+`end of parameters`, `pandas_categorical:...`. LightGBM trusts the header's `tree_sizes`; where they are
+stale it throws inside OpenMP, which can abort the process. Without that line it reads the trees one after the
+other, so every text made here drops it. A text from a file goes through `model_check` first.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from itertools import pairwise
 
+from focalboost._boosters.model_file import refused
+
 RECORD = "focalboost"
-HEADER_KEYS = ("version", "num_class", "num_tree_per_iteration", "max_feature_idx", "feature_names")
-# Values per tree: as many as leaves, or one fewer.
-PER_LEAF = ("leaf_value",)
-PER_SPLIT = ("split_feature", "threshold", "decision_type", "left_child", "right_child")
 BIASED = ("leaf_value", "internal_value", "leaf_const")
 
 
-class ModelTextError(ValueError):
-    """A model text that LightGBM must not be given."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"model text {what}, must be a whole text model as LightGBM 4 writes it: the file was cut off, "
-            "edited or is no LightGBM model. Save the model again."
-        )
-
-
-def _keys(lines: Sequence[str]) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in lines if "=" in line)
-
-
-def _count(keys: dict[str, str], name: str) -> int:
-    value = keys.get(name, "")
-    if not value.isdecimal():
-        raise ModelTextError(f"has {name}={value!r}")
-    return int(value)
-
-
 def split_trees(text: str) -> tuple[str, list[str], str]:
-    """Header, tree blocks and the rest; raises ModelTextError for a text that is not whole."""
+    """Header, tree blocks and the rest, which begins with the end of the trees."""
     head, found, after = text.partition("\nend of trees\n")
     if not text.startswith("tree\n"):
-        raise ModelTextError(f"begins with {text[:20]!r}")
+        raise refused(
+            f"the text begins with {text[:20]!r}", "a text model of LightGBM, which begins with 'tree'"
+        )
     if not found:
-        raise ModelTextError("has no 'end of trees'")
-    if "\nparameters:" in after and "\nend of parameters" not in after:
-        raise ModelTextError("has no 'end of parameters'")
+        raise refused("'end of trees' is missing", "a whole text model of LightGBM")
     starts = [match.start() for match in re.finditer(r"^Tree=", head, re.MULTILINE)]
     edges = [*starts, len(head)]
-    header = head[: edges[0]]
-    trees = [head[a:b] for a, b in pairwise(edges)]
-    keys = _keys(header.splitlines())
-    for name in HEADER_KEYS:
-        if name not in keys:
-            raise ModelTextError(f"has no {name}")
-    per_iteration = _count(keys, "num_tree_per_iteration")
-    if per_iteration == 0 or len(trees) % per_iteration:
-        raise ModelTextError(f"has {len(trees)} trees, {per_iteration} an iteration")
-    for number, tree in enumerate(trees):
-        _check_tree(number, _keys(tree.splitlines()))
-    return header, trees, found + after
-
-
-def _check_tree(number: int, keys: dict[str, str]) -> None:
-    if keys.get("Tree") != str(number):
-        raise ModelTextError(f"has Tree={keys.get('Tree')} where Tree={number} is due")
-    leaves = _count(keys, "num_leaves")
-    lengths = dict.fromkeys(PER_LEAF, leaves)
-    if leaves > 1:
-        lengths |= dict.fromkeys(PER_SPLIT, leaves - 1)
-    for name, length in lengths.items():
-        values = keys.get(name, "").split()
-        try:
-            numbers = [float(value) for value in values]
-        except ValueError:
-            numbers = []
-        if len(numbers) != length:
-            raise ModelTextError(f"has {name} with {len(numbers)} numbers in tree {number}, {length} are due")
-    if "shrinkage" not in keys:
-        raise ModelTextError(f"has no shrinkage in tree {number}")
+    return head[: edges[0]], [head[a:b] for a, b in pairwise(edges)], found + after
 
 
 def without_tree_sizes(header: str) -> str:
@@ -114,8 +60,20 @@ def with_objective(header: str, rest: str, objective: str, record: str) -> tuple
     line = f"[objective: {name}]\n[{RECORD}: {record}]"
     rest, n_found = re.subn(r"^\[objective: .*\]$", lambda _: line, rest, count=1, flags=re.MULTILINE)
     if n_found == 0:
-        raise ModelTextError("has no [objective: ...] among its parameters")
+        raise refused("[objective: ...] is missing among the parameters", "a whole text model of LightGBM")
     return header, rest
+
+
+def find_objective(header: str) -> str | None:
+    match = re.search(r"^objective=(.*)$", header, re.MULTILINE)
+    return match.group(1) if match else None
+
+
+def with_record(text: str, record: str) -> str:
+    """A text that has a record with another one."""
+    return re.sub(
+        rf"^\[{RECORD}: .*\]$", lambda _: f"[{RECORD}: {record}]", text, count=1, flags=re.MULTILINE
+    )
 
 
 def find_record(text: str) -> str | None:

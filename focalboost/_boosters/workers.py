@@ -15,4 +15,5 @@ def sum_over_workers(values: Array) -> Array:
     collective: Any = sys.modules.get("xgboost.collective")
     if collective is None or not collective.is_distributed():
         return values
-    return np.asarray(collective.allreduce(values, collective.Op.SUM))
+    # XGBoost before 3.4 returns a flat array.
+    return np.asarray(collective.allreduce(values, collective.Op.SUM)).reshape(values.shape)

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import xgboost
+from scipy.sparse import csr_matrix
+from scipy.special import logit
 from xgboost.callback import TrainingCallback
 
-from focalboost._boosters.call import check_version
-from focalboost._boosters.caller import calls_counted, enter, leave
+from focalboost._boosters.call import check_version, shaped_like
+from focalboost._boosters.caller import calls_counted, enter, leave, trained_on
 from focalboost._boosters.configuration import (
     ATTRIBUTE,
     base_scores,
@@ -20,6 +22,7 @@ from focalboost._boosters.configuration import (
     shown,
 )
 from focalboost._boosters.parameters import check_xgboost_parameters
+from focalboost._boosters.workers import sum_over_workers
 
 check_version("xgboost", xgboost.__version__)
 
@@ -33,9 +36,9 @@ class Start(TrainingCallback):
     A new model has neither a record of a loss nor trees.
     """
 
-    def __init__(self, loss: Any, record: str | None = None) -> None:
+    def __init__(self, loss: Any, record: str | None = None, *, calibrate: bool = True) -> None:
         super().__init__()
-        self.loss, self.record = loss, record
+        self.loss, self.record, self.calibrate = loss, record, calibrate
         self._n_classes: int | None = getattr(loss, "n_classes", None)
         self._losses: dict[int, Any] = {}  # that boosters in training go on with, by their id
         self._calls: int | None = None  # before the first round
@@ -43,7 +46,10 @@ class Start(TrainingCallback):
     # ------------------------------------------------------------------ before the first round
     def before_training(self, model: Any) -> Any:
         for booster, _ in _boosters(model):
-            self._losses[id(booster)] = self._begin(booster)
+            try:
+                self._losses[id(booster)] = self._begin(booster)
+            except KeyError as error:
+                raise _unknown_version(f"has no {error} in save_config()") from error
         self._calls = calls_counted()
         return model
 
@@ -51,15 +57,18 @@ class Start(TrainingCallback):
         if booster.attr(ATTRIBUTE) is not None:
             loss = check_continued(self.loss, booster)
             check_xgboost_parameters(booster, self._n_classes)
-            if self.record is not None:
-                booster.set_attr(**{ATTRIBUTE: self.record})
+            # The shift of the model so far is not that of the model to come.
+            record = self.record or booster.attr(ATTRIBUTE)
+            booster.set_attr(**{ATTRIBUTE: loss.recorded(record, None)})
             return loss
         learner = learner_config(booster)
         check_xgboost_parameters(booster, self._n_classes)
         check_new(booster, learner)
         self._check_new(learner)
-        booster.set_param(forgotten(learner) | self._parameters())
-        booster.set_attr(**{ATTRIBUTE: self.record or self.loss.to_json()})
+        parameters = self._parameters()
+        booster.set_param(forgotten(learner) | parameters)
+        self._check_set(booster, parameters)
+        booster.set_attr(**{ATTRIBUTE: self.loss.recorded(self.record or self.loss.to_json(), None)})
         return self.loss
 
     def _check_new(self, learner: Any) -> None:
@@ -88,6 +97,30 @@ class Start(TrainingCallback):
             parameters["num_class"] = self._n_classes
         return parameters
 
+    def _check_set(self, booster: xgboost.Booster, parameters: dict[str, Any]) -> None:
+        """Read back what was set: else a change in XGBoost would give another start or transform silently."""
+        learner = learner_config(booster)
+        found = {"objective": learner["learner_train_param"]["objective"]}
+        if self._n_classes is not None:
+            found["num_class"] = int(learner["learner_model_param"]["num_class"])
+        for name, value in found.items():
+            if value != parameters[name]:
+                raise _unknown_version(
+                    f"has {name} == {value!r} after set_param({name}={parameters[name]!r})"
+                )
+        # And what it means: the margins of a row without features, before any tree.
+        row = xgboost.DMatrix(csr_matrix((1, booster.num_features())), nthread=1)
+        start = booster.predict(row, output_margin=True, validate_features=False).reshape(1, -1)
+        wanted = np.atleast_2d(np.asarray(parameters["base_score"], float))
+        if self._n_classes is None:
+            wanted = logit(wanted)
+        # float32 of the probability p and of the margin: the margin changes by 1 / (1 - p) of what p does.
+        rounding = 2.0**-23 * (1.0 + np.exp(wanted)) if self._n_classes is None else 0.0
+        # Several classes may be shifted by one number, which softmax does not see.
+        off = self.loss._difference(start - wanted)
+        if not (np.abs(off) <= 1e-5 * np.maximum(1.0, np.abs(wanted)) + rounding).all():
+            raise _unknown_version(f"starts at margin {shown(start[0])} and not at {shown(wanted[0])}")
+
     # ------------------------------------------------------------------ every round
     def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         """The loss finds its booster by what is entered here."""
@@ -107,6 +140,42 @@ class Start(TrainingCallback):
             )
         self._calls = None
         return False
+
+    # ------------------------------------------------------------------ after the last round
+    def after_training(self, model: Any) -> Any:
+        """The rows of the training are at hand only now: the posterior's mean is put at their rate."""
+        if isinstance(model, xgboost.Booster) and self.calibrate:
+            self._calibrate(model, self._losses[id(model)])
+        return model
+
+    def _calibrate(self, booster: xgboost.Booster, loss: Any) -> None:
+        matrix = trained_on(booster)
+        # All workers of a cluster sum together, or none.
+        known, workers = sum_over_workers(np.array([float(matrix is not None), 1.0]))
+        if known < workers:
+            return
+        raw = loss.margins_of(_final_margins(booster, matrix))
+        labels = shaped_like(matrix.get_label(), raw)
+        weight = matrix.get_weight()
+        shift = loss.trained_shift(labels, raw, weight if weight.size else None, sum_over_workers)
+        booster.set_attr(**{ATTRIBUTE: loss.recorded(booster.attr(ATTRIBUTE), shift)})
+
+
+def _final_margins(booster: xgboost.Booster, matrix: xgboost.DMatrix) -> Any:
+    """Of the rows that it was trained on, after the best round."""
+    best = booster.attr("best_iteration")
+    rounds = 0 if best is None else int(best) + 1
+    if learner_config(booster)["gradient_booster"]["name"] == "gblinear":
+        rounds = 0  # it has no rounds to choose from
+    return booster.predict(matrix, output_margin=True, iteration_range=(0, rounds))
+
+
+def _unknown_version(what: str) -> RuntimeError:
+    """For what set_param did in all versions up to now."""
+    return RuntimeError(
+        f"XGBoost {xgboost.__version__} {what}: this version of focalboost cannot start a model with "
+        "it. Use another version of XGBoost (3.1 to 3.4 are tested), or a newer focalboost."
+    )
 
 
 def _boosters(model: Any) -> list[tuple[xgboost.Booster, Any]]:

@@ -12,26 +12,34 @@ import numpy as np
 from scipy.special import expit, log_softmax, softmax
 from sklearn.exceptions import NotFittedError
 
-from focalboost._classifier.parameters import PARAMETERS, Asked
-from focalboost._classifier.record import read_estimator, write_record
+from focalboost import _validation
+from focalboost._classifier.parameters import PROBABILITIES, Asked, read_classifier
+from focalboost._classifier.record import PARAMETERS, write_record
 from focalboost._classifier.target import Target, Task
 from focalboost._typing import Array
 from focalboost.losses._base import FocalLoss
+from focalboost.losses._record import from_json
 
 
 def predicted(loss: FocalLoss, target: Target, probability: str, margins: Any) -> Array:
     """Probability of class 1 (binary), of each class, or of each label."""
+    _validation.check_choice("focal_probability", probability, PROBABILITIES)
     raw = np.asarray(margins, np.float64)
-    if probability == "posterior":
-        return loss.posterior(raw)
+    if probability != "focal":
+        return _said_by(loss, probability).posterior(raw)
     return np.asarray(softmax(raw, axis=1) if target.task == "multiclass" else expit(raw))
+
+
+def _said_by(loss: FocalLoss, probability: str) -> FocalLoss:
+    return loss if probability == "posterior" else loss.with_shift(None)
 
 
 def decided(loss: FocalLoss, target: Target, probability: str, margins: Any) -> Array:
     """The logit of `predicted`, for several classes its logarithm: above 0 where predict says class 1."""
+    _validation.check_choice("focal_probability", probability, PROBABILITIES)
     raw = np.asarray(margins, np.float64)
-    if probability == "posterior":
-        return loss.posterior_logit(raw)
+    if probability != "focal":
+        return _said_by(loss, probability).posterior_logit(raw)
     return np.asarray(log_softmax(raw, axis=1)) if target.task == "multiclass" else raw
 
 
@@ -123,22 +131,36 @@ class FocalEstimator:
         return np.asarray(target.classes[probabilities.argmax(axis=1)])
 
     # ------------------------------------------------------------------ the record in the model
+    def _take_shift(self, record: str | None) -> None:
+        """What training found, for the loss of this estimator, which has its threads."""
+        if record is not None:
+            self.loss_ = self.loss_.with_shift(from_json(record).logit_shift)
+
     def _model_record(self) -> str:
         return write_record(
             self.loss_, self._fitted_target(), {name: getattr(self, name) for name in PARAMETERS}
         )
 
+    def _record_to_save(self, record: str | None) -> str | None:
+        """That of the training, with the focal_probability of now, which is read at each prediction."""
+        found = None if record is None else read_classifier(record)
+        if found is None:
+            return record
+        _validation.check_choice("focal_probability", self.focal_probability, PROBABILITIES)
+        parameters = {**found.parameters, "focal_probability": self.focal_probability}
+        return write_record(found.loss, found.target, parameters)
+
     def _restore(self, record: str | None) -> None:
         """Loss, classes and focal parameters from a record."""
-        found = read_estimator(record)
+        found = None if record is None else read_classifier(record)
         if found is None:
             raise ValueError(
                 f"the model was not saved by a {type(self).__name__}, must be one: its classes are unknown. "
                 "Use stored_loss(booster) and its posterior."
             )
-        self.loss_, self._target, parameters = found
-        for name, value in parameters.items():
-            setattr(self, name, value)
+        self.loss_, self._target = found.loss, found.target
+        for name in PARAMETERS:
+            setattr(self, name, found.parameters[name])
 
 
 def _with_users(state: Mapping[str, Any]) -> dict[str, Any]:

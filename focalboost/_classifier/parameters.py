@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from focalboost import _validation
 from focalboost._boosters.continuing import go_on
-from focalboost._classifier.record import ESTIMATOR
+from focalboost._classifier.record import Record, read_estimator
 from focalboost._classifier.target import Target
 from focalboost._typing import Array
 from focalboost.losses import LOSSES
 from focalboost.losses._base import FocalLoss
-from focalboost.losses._record import read_record
+from focalboost.losses._record import from_json
+from focalboost.losses._schema import damaged, of_constructor, shorten
 
-PARAMETERS = (
-    "focal_gamma",
-    "focal_alpha",
-    "focal_alpha_power",
-    "focal_hessian",
-    "focal_label_smoothing",
-    "focal_probability",
-)
-PROBABILITIES = ("posterior", "focal")
+PROBABILITIES = ("posterior", "closed_form", "focal")
 
 
 def power_weights(labels: Array, weight: Array | None, power: float, target: Target) -> Any:
@@ -123,15 +117,31 @@ class Asked:
 
     def going_on(self, record: str, name: str, labels: Array, weight: Array | None) -> FocalLoss:
         """Of a continued model: its stored loss, or an error if the parameters ask for another."""
-        stored, others = read_record(record)
-        known = others.get(ESTIMATOR, {}).get("parameters", {})
+        stored, found = from_json(record), read_classifier(record)
         alpha = self.alpha
         if self.power is not None:
             # The same power gives other numbers on other rows: those of the model stay.
-            same = known.get("focal_alpha_power") == self.power
+            same = found is not None and found.parameters["focal_alpha_power"] == self.power
             alpha = stored.alpha if same else power_weights(labels, weight, self.power, self.target)
         loss: FocalLoss = go_on(self._loss(alpha), stored, name)
         return loss
+
+
+def read_classifier(record: str) -> Record | None:
+    """Loss, classes and focal parameters of a record, which ask for that loss; None where a loss alone is."""
+    found = read_estimator(record)
+    if found is None:
+        return None
+    try:
+        asked = Asked(SimpleNamespace(**found.parameters, n_jobs=None), found.target)
+        # The weights that a power gives depend on the labels.
+        loss = asked._loss(asked.alpha if asked.power is None else found.loss.alpha)
+    except (ValueError, TypeError) as error:
+        raise of_constructor(error) from error
+    if not loss.same_meaning(found.loss) or loss.hessian != found.loss.hessian:
+        asks, has = (shorten(repr(one), 200) for one in (loss, found.loss))
+        raise damaged(f"focal parameters that ask for {asks}, must be those of {has}")
+    return found
 
 
 def refuse_smoothing(label_smoothing: object) -> None:
@@ -144,12 +154,11 @@ def refuse_smoothing(label_smoothing: object) -> None:
 
 def continued_target(record: str, name: str, labels: Array, *, multilabel: bool) -> Target:
     """The classes of the model to continue, which the labels must be among."""
-    stored, others = read_record(record)
-    estimator = others.get(ESTIMATOR)
-    if estimator is None:
+    found = read_classifier(record)
+    if found is None:
         if multilabel:
             return Target.of(labels, multilabel=True)
-        n_outputs = stored._n_outputs()
+        n_outputs = from_json(record)._n_outputs()
         n_classes = 2 if n_outputs == 1 else n_outputs
         present = np.unique(labels)
         n_found = int(present[-1]) + 1 if present.dtype.kind in "biuf" and len(present) else 0
@@ -161,13 +170,11 @@ def continued_target(record: str, name: str, labels: Array, *, multilabel: bool)
                 f"{present.tolist()!r} is which number is not known. Encode y as for that training."
             )
         return Target("binary" if len(numbers) == 2 else "multiclass", numbers)
-    target = Target(estimator["task"], np.array(list(estimator["classes"]), np.dtype(estimator["dtype"])))
-    if multilabel != (target.task == "multilabel") or (
-        not multilabel and not np.isin(labels, target.classes).all()
-    ):
-        found = np.unique(labels).tolist() if not multilabel else f"{labels.shape[1]} labels a row"
+    target = found.target
+    if multilabel != (target.task == "multilabel") or (not multilabel and not target.knows(labels).all()):
+        have = np.unique(labels).tolist() if not multilabel else f"{labels.shape[1]} labels a row"
         raise ValueError(
-            f"{name} has the classes {target.classes.tolist()!r} ({target.task}), y has {found!r}, must have "
+            f"{name} has the classes {target.classes.tolist()!r} ({target.task}), y has {have!r}, must have "
             "no others: the model has no output for them. Train a new model, or leave their rows out."
         )
     return target

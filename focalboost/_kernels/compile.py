@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
 from collections.abc import Callable
-from functools import cache, update_wrapper
+from contextlib import suppress
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import FunctionType
 from typing import Any, ParamSpec, TypeVar, cast
 
+import llvmlite
+import llvmlite.binding as llvm
 import numba
 
 P = ParamSpec("P")
@@ -43,13 +46,22 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     if numba.config.DISABLE_JIT:
         return function
     function.__qualname__ = f"{function.__qualname__}_{source_digest()}"
-    return cast("Callable[P, R]", Kernel(function))
+    dispatcher = numba.njit(error_model="numpy", fastmath=FAST_MATH, nogil=True)(function)
+    try:
+        dispatcher.enable_caching()
+    except RuntimeError:
+        # "no locator available": neither the package's folder nor the user's cache can be written
+        # (a read-only image without a home). The dispatcher is left as it is, without a cache.
+        logger.info("no folder to cache %s in", function.__name__)
+    else:
+        dispatcher._cache = CacheByTypes(function, dispatcher._cache.cache_path)
+    return cast("Callable[P, R]", dispatcher)
 
 
 @cache
 def source_digest() -> str:
-    """8 hexadecimal digits that change with any source file of this wing."""
-    digest = hashlib.sha256()
+    """8 hexadecimal digits that change with any source file of this wing, and with the compiler."""
+    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
     # Files of the package's folder or zip archive.
     for source in sorted(resources.files(__package__).iterdir(), key=lambda item: item.name):
         if source.name.endswith(".py"):
@@ -57,54 +69,60 @@ def source_digest() -> str:
     return digest.hexdigest()[:8]
 
 
-class Kernel:
-    """A compiled kernel that compiles itself again if its file in the cache is damaged."""
+@cache
+def _processor() -> str:
+    """What Numba compiles for; nodes of a cluster may share a cache and differ."""
+    chosen = numba.config.CPU_NAME, numba.config.CPU_FEATURES, numba.config.ENABLE_AVX
+    return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()} {chosen}"
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        update_wrapper(self, function)
-        self.function = function
-        self.dispatcher = self._compile(cached=True)
-        self._lock = threading.Lock()
 
-    def _compile(self, *, cached: bool) -> Any:
-        dispatcher = numba.njit(error_model="numpy", fastmath=FAST_MATH, nogil=True)(self.function)
+class CacheByTypes:
+    """Numba's cache of a kernel, with files of their own for each tuple of argument types.
+
+    Numba keeps all of them in files 1, 2, 3 and an index, which it reads, changes and writes without a lock:
+    of two processes that compile at once both may take number 1, and the index then gives a call with weights
+    the machine code for none. Here a name stands for one content, and it does not matter who writes it last.
+
+    A file that cannot be read is compiled again; one that cannot be written is not needed.
+    """
+
+    def __init__(self, function: Callable[..., Any], cache_path: str) -> None:
+        self.cache_path = cache_path
+        self._function = function
+
+    def load_overload(self, types: tuple[Any, ...], target_context: Any) -> Any:
+        """The machine code, or None if it is to be compiled."""
+        name = self._name(types)
         try:
-            if cached:
-                dispatcher.enable_caching()
-        except RuntimeError:
-            # "no locator available": neither the package's folder nor the user's cache can be written
-            # (a read-only image without a home). The dispatcher is left as it is, without a cache.
-            logger.info("no folder to cache %s in", self.function.__name__)
-        return dispatcher
-
-    def __call__(self, *arguments: Any) -> Any:
-        dispatcher = self.dispatcher
-        try:
-            return dispatcher(*arguments)
-        except numba.NumbaError:
-            raise
-        # Kernels raise nothing themselves; what unpickling a damaged file raises has no common class.
+            return self._cache(name).load_overload(types, target_context)
+        # What unpickling a damaged file raises has no common class.
         except Exception as error:  # noqa: BLE001
-            return self._compile_again(dispatcher, error)(*arguments)
+            logger.warning(
+                "the cached machine code of %s in %s is damaged (%s: %s) and is compiled again. If this "
+                "is said again, delete that folder.",
+                self._function.__name__, self.cache_path, type(error).__name__, error,
+            )  # fmt: skip
+        for path in Path(self.cache_path).glob(f"*{name}*"):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        return None
 
-    def _compile_again(self, damaged: Any, error: Exception) -> Any:
-        with self._lock:
-            if self.dispatcher is damaged:  # else another thread was faster
-                folder = damaged.stats.cache_path
-                logger.warning(
-                    "the cached machine code of %s in %s is damaged (%s: %s) and is compiled again. If this "
-                    "is said again, delete that folder.",
-                    self.function.__name__, folder, type(error).__name__, error,
-                )  # fmt: skip
-                files = Path(folder).glob(f"*{self.function.__qualname__}*") if folder else ()
-                removed = [_remove(path) for path in files]
-                self.dispatcher = self._compile(cached=all(removed))
-            return self.dispatcher
+    def save_overload(self, types: tuple[Any, ...], compiled: Any) -> None:
+        """For the next process."""
+        try:
+            self._cache(self._name(types)).save_overload(types, compiled)
+        # A full disk, a folder that is gone, a damaged index that stays: the code is in memory all the same.
+        except Exception as error:  # noqa: BLE001
+            logger.info("%s was not cached (%s: %s)", self._function.__name__, type(error).__name__, error)
 
+    def _name(self, types: tuple[Any, ...]) -> str:
+        key = hashlib.sha256(f"{types!r} {_processor()}".encode()).hexdigest()
+        return f"{self._function.__qualname__}_{key[:16]}"
 
-def _remove(path: Path) -> bool:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return False
-    return True
+    def _cache(self, name: str) -> Any:
+        """Numba's own, for a function of that name."""
+        copy = FunctionType(self._function.__code__, self._function.__globals__, self._function.__name__)
+        copy.__qualname__ = name
+        dispatcher = numba.njit(copy)
+        dispatcher.enable_caching()
+        return dispatcher._cache

@@ -51,7 +51,6 @@ class Cpu:
             hessian.reshape(matrix.shape, order="A"),
         )
         found = sigmoid_gradient_hessian(labels, matrix, weight, parameters, outputs, self.n_jobs)
-        buffers.keep(self.owner, (gradient, hessian))
         return gradient, hessian, found
 
     def softmax(
@@ -60,7 +59,6 @@ class Cpu:
         """Gradient, diagonal Hessian and flags of (n_samples, n_classes) margins."""
         outputs = buffers.take(self.owner, raw.shape, self.order)
         found = softmax_gradient_hessian(y, raw, weight, parameters, outputs, self.n_jobs)
-        buffers.keep(self.owner, outputs)
         return *outputs, found
 
 

@@ -183,7 +183,7 @@ class Cuda:
             outputs = device_cache.outputs(raw.shape)
             uploaded = device_cache.upload("raw", margins)
             kept = [device_cache.keep(name, host, self.n_jobs) for name, host in constant.items()]
-            launch(device_cache, (uploaded, *kept), tuple(array.array.reshape(-1) for array in outputs))
+            launch(device_cache, (uploaded, *kept), tuple(array.flat() for array in outputs))
             flags = device_cache.found_flags()
             # After bad input the cache is dropped, its flags with it.
             if not flags:

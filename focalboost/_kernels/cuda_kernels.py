@@ -15,7 +15,7 @@ from numba import cuda, float32
 from focalboost._kernels import rows as _rows
 from focalboost._kernels.elementary import ONE, ZERO
 from focalboost._kernels.flags import BAD_LABEL, NO_FLAG, label_flag, margin_flag, weight_flag
-from focalboost._kernels.rows import HALF, Index, hard_row, soft_row
+from focalboost._kernels.rows import HALF, Index, hard_row, shares, soft_row
 
 softmax_row: Any = cuda.jit(device=True)(_rows.softmax_row)
 
@@ -34,6 +34,8 @@ def sigmoid(
     lowest: np.float32,
     highest: np.float32,
     floor: np.float32,
+    least: np.float32,
+    most: np.float32,
     smoothing: np.float32,
     gradient: Any,
     hessian: Any,
@@ -58,7 +60,7 @@ def sigmoid(
         weight_i = ONE
         if weighted:
             weight_i = weight[row]
-            found = np.int32(found | weight_flag(weight_i))
+            found = np.int32(found | weight_flag(weight_i, least, most))
         flag = label_flag(y_i)
         if flag == NO_FLAG and smoothing == ZERO:
             positive = y_i > HALF
@@ -72,10 +74,10 @@ def sigmoid(
             )  # fmt: skip
         else:
             found = np.int32(found | (flag & BAD_LABEL))
-            y_i += smoothing * (HALF - y_i)
+            share_0, share_1 = shares(y_i, smoothing)
             gradient[i], hessian[i] = soft_row(
-                x, y_i, weight_i, gamma_0, head_0, rest_0, alpha_0, gamma_1, head_1, rest_1, alpha_1, lowest,
-                highest, floor,
+                x, share_0, share_1, weight_i, gamma_0, head_0, rest_0, alpha_0, gamma_1, head_1, rest_1,
+                alpha_1, lowest, highest, floor,
             )  # fmt: skip
         i += stride
         row += rows_a_stride
@@ -92,6 +94,8 @@ def softmax(
     lowest: np.float32,
     highest: np.float32,
     floor: np.float32,
+    least: np.float32,
+    most: np.float32,
     hessian_factor: np.float32,
     gradient: Any,
     hessian: Any,
@@ -113,6 +117,8 @@ def softmax(
             lowest,
             highest,
             floor,
+            least,
+            most,
             hessian_factor,
             gradient,
             hessian,
@@ -133,6 +139,8 @@ def softmax_tiled(
     lowest: np.float32,
     highest: np.float32,
     floor: np.float32,
+    least: np.float32,
+    most: np.float32,
     hessian_factor: np.float32,
     gradient: Any,
     hessian: Any,
@@ -171,8 +179,8 @@ def softmax_tiled(
             weight_i = weight[i] if weight.shape[0] > 0 else ONE
             first = thread * width
             flag = softmax_row(
-                memory, first, y[i], weight_i, table, lowest, highest, floor, hessian_factor, memory, memory,
-                hessians + first,
+                memory, first, y[i], weight_i, table, lowest, highest, floor, least, most, hessian_factor,
+                memory, memory, hessians + first,
             )  # fmt: skip
             found = np.int32(found | flag)
         cuda.syncthreads()

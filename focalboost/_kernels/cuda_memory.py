@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from focalboost._kernels.buffers import all_free
+from focalboost._kernels.buffers import Shelf
 from focalboost._kernels.digest import Digest, digest
 from focalboost._typing import Array
 
@@ -15,17 +15,21 @@ from focalboost._typing import Array
 class DeviceArray:
     """float32 numbers in device memory, C order, complete: what XGBoost, CuPy and PyTorch read in place."""
 
-    def __init__(self, array: Any) -> None:
-        self.array = array
-        self.shape = tuple(int(size) for size in array.shape)
+    def __init__(self, memory: Any, holder: object = None) -> None:
+        self._memory, self._holder = memory, holder
+        self.shape = tuple(int(size) for size in memory.shape)
         self.dtype = np.dtype(np.float32)
+
+    def flat(self) -> Any:
+        """For a kernel, which writes it while this object is kept."""
+        return self._memory.reshape(-1)
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
         # XGBoost writes this as JSON, which takes plain numbers only. stream None says that there is nothing
         # to wait for: the kernel's stream was synchronised. (0 is a fatal error in XGBoost.)
         # The simulator's arrays are host arrays and have the interface of those.
-        found = getattr(self.array, "__cuda_array_interface__", None) or self.array.__array_interface__
+        found = getattr(self._memory, "__cuda_array_interface__", None) or self._memory.__array_interface__
         return {
             "shape": self.shape,
             "typestr": "<f4",
@@ -37,7 +41,7 @@ class DeviceArray:
 
     def copy_to_host(self) -> Array:
         """The numbers as a NumPy array."""
-        return np.asarray(self.array.copy_to_host())
+        return np.asarray(self._memory.copy_to_host())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         if copy is False:
@@ -54,7 +58,7 @@ class DeviceCache:
         self._cuda, self.ordinal, self.stream = cuda, ordinal, cuda.stream()
         self._arrays: dict[str, Any] = {}
         self._digests: dict[str, Digest] = {}
-        self._outputs: list[DeviceArray] = []
+        self._shelf = Shelf()
         self.flags = cuda.to_device(np.zeros(1, np.int32))
 
     def upload(self, name: str, host: Array) -> Any:
@@ -75,10 +79,18 @@ class DeviceCache:
         return self._arrays[name]
 
     def outputs(self, shape: tuple[int, ...]) -> list[DeviceArray]:
-        """Gradient and Hessian: those of the last round if nobody holds them any more."""
-        if not self._outputs or self._outputs[0].shape != shape or not all_free(self._outputs):
-            self._outputs = [DeviceArray(self._cuda.device_array(shape, np.float32)) for _ in range(2)]
-        return list(self._outputs)
+        """Gradient and Hessian, in the memory of the last round if nobody holds them any more."""
+        return [self._output(shape) for _ in range(2)]
+
+    def _output(self, shape: tuple[int, ...]) -> DeviceArray:
+        memory = self._shelf.take(shape)
+        if memory is None:
+            memory = self._cuda.device_array(shape, np.float32)
+        # Not the DeviceArray itself: in a cycle of objects a weak reference calls back before __del__ of the
+        # others, which may still read it. The garbage collector leaves ndarrays alone: this one goes last.
+        holder = np.empty(0)
+        self._shelf.lend(memory, holder)
+        return DeviceArray(memory, holder)
 
     def found_flags(self) -> int:
         """Wait for the kernel, and what it noticed."""

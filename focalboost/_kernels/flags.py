@@ -27,8 +27,9 @@ def margin_flag(x: float) -> np.int32:
 
 
 @scalar
-def weight_flag(weight: np.float32) -> np.int32:
-    return NO_FLAG if (weight >= ZERO) & (weight <= HUGE) else BAD_WEIGHT
+def weight_flag(weight: np.float32, least: np.float32, most: np.float32) -> np.int32:
+    """A weight is 0 or within `interface.weight_range`, where no product of it under- or overflows."""
+    return NO_FLAG if (weight == ZERO) | ((weight >= least) & (weight <= most)) else BAD_WEIGHT
 
 
 @scalar

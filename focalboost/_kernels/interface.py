@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from focalboost._kernels.elementary import HEADROOM_FACTOR, TINY
+from focalboost._kernels.elementary import HEADROOM_FACTOR, HUGE, TINY
 from focalboost._typing import Array
 
 Hessian = Literal["guarded", "exact", "reweighted"]
@@ -19,6 +19,11 @@ BOUNDS = {
     "exact": np.array([-np.inf, np.inf, -np.inf], np.float32),
     "reweighted": np.array([0.0, 0.0, TINY], np.float32),
 }
+# Class weights times scale: 2^-24 of them and 16 times them are normal float32, with room for row weights.
+LEAST_FACTOR, MOST_FACTOR = 2.0**-100, 2.0**100
+# No slope, Hessian or excess is larger than this times class weight, scale and row weight, for gamma up
+# to 100 and the boosters' factors of a softmax's Hessian (tests/kernels/test_interface.py).
+LARGEST_TERM = 16.0
 GAMMA_HEAD_BITS = np.int32(-0x1000)  # keeps 12 significant bits
 
 
@@ -30,6 +35,21 @@ def kernel_table(gamma: Array, alpha: Array) -> Array:
     table[..., 2] = gamma - table[..., 1]
     table[..., 3] = alpha / HEADROOM_FACTOR
     return table
+
+
+def weight_range(factors: Array) -> tuple[float, float]:
+    """Row weights, apart from 0, whose products with the factors (alpha times scale) are float32 numbers.
+
+    2^-24 of a product is to be normal, and a gradient or Hessian of such a row to be finite.
+    """
+    tiny, huge = float(TINY), float(HUGE)
+    least = tiny * float(HEADROOM_FACTOR) / float(np.min(factors))
+    return max(least, tiny), min(huge / LARGEST_TERM / float(np.max(factors)), huge)
+
+
+def kernel_bounds(hessian: Hessian, factors: Array) -> Array:
+    """Lowest and highest excess, the floor of the Hessian, and the weight range, float32."""
+    return np.array([*BOUNDS[hessian], *weight_range(factors)], np.float32)
 
 
 @dataclass(frozen=True)
@@ -53,8 +73,8 @@ class Parameters:
 
     @property
     def bounds(self) -> Array:
-        """Lowest and highest excess and the floor of the Hessian, float32."""
-        return BOUNDS[self.hessian]
+        """For the float32 kernels, as `kernel_bounds`."""
+        return kernel_bounds(self.hessian, self.alpha)
 
 
 class LabelColumns(Protocol):

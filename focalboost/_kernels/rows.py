@@ -2,7 +2,8 @@
 
 The loops of the CPU and the kernels of the GPU call these functions, each in its own order over the data.
 `gamma`, `head`, `rest` and `alpha` are a row of `interface.kernel_table`: gamma, its 12-bit head, the
-rest of it, 2^-24 alpha times scale. `lowest`, `highest` and `floor` bound the excess and the Hessian.
+rest of it, 2^-24 alpha times scale. `lowest`, `highest` and `floor` bound the excess and the Hessian,
+`least` and `most` the row weights.
 """
 
 from __future__ import annotations
@@ -64,9 +65,20 @@ def hard_row(
 
 
 @scalar
+def shares(y: Float, smoothing: Float) -> tuple[Float, Float]:
+    """Shares of class 0 and class 1 in a label, smoothed: y + smoothing (1/2 - y) for class 1.
+
+    Each from its own side: 1 minus the other would leave nothing of a share below 6e-8.
+    """
+    rest = ONE - y
+    return rest + smoothing * (HALF - rest), y + smoothing * (HALF - y)
+
+
+@scalar
 def soft_row(
     x: Any,
-    y: Float,
+    share_0: Float,
+    share_1: Float,
     weight: Float,
     gamma_0: Float,
     head_0: Float,
@@ -80,16 +92,18 @@ def soft_row(
     highest: Float,
     floor: Float,
 ) -> tuple[Float, Float]:
-    """The same for a label in [0, 1]: the mixture y l(1) + (1 - y) l(0), both sides of the margin."""
+    """The same for a label between 0 and 1: the mixture of both sides of the margin in these shares."""
     high, low = split_margin(x)
     terms = fast_terms(high, low, head_1, rest_1)
     slope, reweighted, excess = derivatives(terms, gamma_1, lowest, highest)
-    factor = weight * alpha_1 * y
-    g, h = -slope * factor, (reweighted + excess) * factor
+    # The share first: next to 0 it would take weight times 2^-24 alpha below float32's range.
+    factor = weight * alpha_1
+    g, h = -(slope * share_1) * factor, ((reweighted + excess) * share_1) * factor
     terms = fast_terms(-high, -low, head_0, rest_0)
     slope, reweighted, excess = derivatives(terms, gamma_0, lowest, highest)
-    factor = weight * alpha_0 * (ONE - y)
-    return g + slope * factor, positive_hessian(h + (reweighted + excess) * factor, weight, floor)
+    factor = weight * alpha_0
+    h += ((reweighted + excess) * share_0) * factor
+    return g + (slope * share_0) * factor, positive_hessian(h, weight, floor)
 
 
 @scalar
@@ -113,13 +127,13 @@ def class_derivatives(
     share and remainder are exp(z_k - z_other) and their sum over all classes but the target and `other`, the
     largest of the rest; they come times 2^24, as do slope, reweighted and excess (`elementary.HEADROOM`).
     """
-    # One 2^-24 is in the factor.
+    # One 2^-24 is in the factor, which may be as small as a normal number is: the others are not put into it.
     pi = share * inverse
     complement = remainder * inverse if is_other else HEADROOM_FACTOR - pi
     h_other = other_hessian(q, slope, reweighted * HEADROOM_FACTOR, excess, pi, complement)
-    h_other *= factor * (HEADROOM_INVERSE * HEADROOM_INVERSE)
+    h_other = (h_other * (HEADROOM_INVERSE * HEADROOM_INVERSE)) * factor
     h = hessian_factor * (factor * (reweighted + excess) if is_target else h_other)
-    g_other = other_gradient(slope, pi) * (factor * HEADROOM_INVERSE)
+    g_other = (other_gradient(slope, pi) * HEADROOM_INVERSE) * factor
     return (-slope * factor if is_target else g_other), positive_hessian(h, weight, floor)
 
 
@@ -172,6 +186,8 @@ def softmax_row(
     lowest: Float,
     highest: Float,
     floor: Float,
+    least: Float,
+    most: Float,
     hessian_factor: Float,
     gradient: Any,
     hessian: Any,
@@ -186,7 +202,7 @@ def softmax_row(
     n_classes, one = Class(table.shape[0]), Class(1)
     target, flag = target_class(y, n_classes)
     target = Class(target)
-    flags = np.int32(flag | weight_flag(weight))
+    flags = np.int32(flag | weight_flag(weight, least, most))
     k, other = Class(0), Class(1 if target == 0 else 0)
     largest = z[first + other]
     while k < n_classes:

@@ -12,7 +12,7 @@ from focalboost._kernels.compile import kernel
 from focalboost._kernels.elementary import ONE
 from focalboost._kernels.flags import BAD_LABEL, NO_FLAG, label_flag, margin_flag, weight_flag
 from focalboost._kernels.formulas import derivatives, focal_loss, log_focal_slope, precise_terms
-from focalboost._kernels.rows import HALF, hard_row, soft_row
+from focalboost._kernels.rows import HALF, hard_row, shares, soft_row
 from focalboost._typing import Array
 
 
@@ -26,10 +26,10 @@ def sigmoid_hard(
     gradient: Array,
     hessian: Array,
 ) -> int:
-    """One sigmoid output, labels 0 and 1; `bounds` is lowest and highest excess and the Hessian's floor."""
+    """One sigmoid output, labels 0 and 1; `bounds` as `interface.kernel_bounds` has them."""
     gamma_0, head_0, rest_0, alpha_0 = table[0, 0], table[0, 1], table[0, 2], table[0, 3]
     gamma_1, head_1, rest_1, alpha_1 = table[1, 0], table[1, 1], table[1, 2], table[1, 3]
-    lowest, highest, floor = bounds[0], bounds[1], bounds[2]
+    lowest, highest, floor, least, most = bounds[0], bounds[1], bounds[2], bounds[3], bounds[4]
     flags = NO_FLAG
     for i in range(raw.shape[0]):
         x, y_i = raw[i], y[i]
@@ -37,7 +37,7 @@ def sigmoid_hard(
         weight_i = ONE
         if weight is not None:
             weight_i = weight[i]
-            flags = np.int32(flags | weight_flag(weight_i))
+            flags = np.int32(flags | weight_flag(weight_i, least, most))
         positive = y_i > HALF
         gradient[i], hessian[i] = hard_row(
             x,
@@ -65,22 +65,22 @@ def sigmoid_soft(
     gradient: Array,
     hessian: Array,
 ) -> int:
-    """One sigmoid output, labels in [0, 1]: the mixture y l(1) + (1 - y) l(0), both sides of each margin."""
+    """One sigmoid output, labels in [0, 1] that are smoothed: both sides of each margin, in their shares."""
     gamma_0, head_0, rest_0, alpha_0 = table[0, 0], table[0, 1], table[0, 2], table[0, 3]
     gamma_1, head_1, rest_1, alpha_1 = table[1, 0], table[1, 1], table[1, 2], table[1, 3]
-    lowest, highest, floor = bounds[0], bounds[1], bounds[2]
+    lowest, highest, floor, least, most = bounds[0], bounds[1], bounds[2], bounds[3], bounds[4]
     flags = NO_FLAG
     for i in range(raw.shape[0]):
         x, y_i = raw[i], y[i]
         flags = np.int32(flags | (label_flag(y_i) & BAD_LABEL) | margin_flag(x))
-        y_i = y_i + smoothing * (HALF - y_i)
+        share_0, share_1 = shares(y_i, smoothing)
         weight_i = ONE
         if weight is not None:
             weight_i = weight[i]
-            flags = np.int32(flags | weight_flag(weight_i))
+            flags = np.int32(flags | weight_flag(weight_i, least, most))
         gradient[i], hessian[i] = soft_row(
-            x, y_i, weight_i, gamma_0, head_0, rest_0, alpha_0, gamma_1, head_1, rest_1, alpha_1, lowest,
-            highest, floor,
+            x, share_0, share_1, weight_i, gamma_0, head_0, rest_0, alpha_0, gamma_1, head_1, rest_1, alpha_1,
+            lowest, highest, floor,
         )  # fmt: skip
     return int(flags)
 
@@ -100,28 +100,28 @@ def sigmoid_loss(
         x, y_i = np.float64(raw[i]), np.float64(y[i])
         flags |= NO_FLAG if (y_i >= 0.0) & (y_i <= 1.0) else BAD_LABEL
         flags = np.int32(flags | margin_flag(x))
-        y_i += smoothing * (0.5 - y_i)
+        rest = 1.0 - y_i
+        share_0, share_1 = rest + smoothing * (0.5 - rest), y_i + smoothing * (0.5 - y_i)
         value = 0.0
         # A side with no share in the label is left out: 0 times a margin of 1e308 would still be computed.
-        if y_i > 0.0:
-            value += y_i * alpha[1] * focal_loss(x, gamma[1])
-        if y_i < 1.0:
-            value += (1.0 - y_i) * alpha[0] * focal_loss(-x, gamma[0])
+        if share_1 > 0.0:
+            value += share_1 * alpha[1] * focal_loss(x, gamma[1])
+        if share_0 > 0.0:
+            value += share_0 * alpha[0] * focal_loss(-x, gamma[0])
         out[i] = value
     return int(flags)
 
 
 @kernel
 def sigmoid_mean_hessian(
-    rate: float, margin: float, gamma: Array, alpha: Array, lowest: float, highest: float
+    rates: Array, margin: float, gamma: Array, alpha: Array, lowest: float, highest: float
 ) -> float:
-    """Mean Hessian of rows that share one margin, a share `rate` of them with label 1, in float64."""
+    """Mean Hessian of rows that share one margin, shares `rates` of them with label 0 and 1, in float64."""
     mean = 0.0
     for label in range(2):
-        s, part = (margin, rate) if label == 1 else (-margin, 1.0 - rate)
-        terms = precise_terms(s, gamma[label])
+        terms = precise_terms(margin if label == 1 else -margin, gamma[label])
         _, reweighted, excess = derivatives(terms, gamma[label], lowest, highest)
-        mean += part * alpha[label] * (reweighted + excess)
+        mean += rates[label] * alpha[label] * (reweighted + excess)
     return mean
 
 

@@ -111,7 +111,7 @@ def softmax_hard(
     Works on tiles that fit the cache, transposed so that each inner loop runs over rows.
     """
     n_samples, n_classes = raw.shape
-    lowest, highest, floor = bounds[0], bounds[1], bounds[2]
+    lowest, highest, floor, least, most = bounds[0], bounds[1], bounds[2], bounds[3], bounds[4]
     z = np.empty((n_classes, TILE), raw.dtype)
     largest = np.empty(TILE, raw.dtype)
     share = np.empty((n_classes, TILE), np.float32)
@@ -133,7 +133,7 @@ def softmax_hard(
             weights = weight[start:stop]
             for i in range(rows):
                 weight_i = weights[i]
-                flags = np.int32(flags | weight_flag(weight_i))
+                flags = np.int32(flags | weight_flag(weight_i, least, most))
                 row[WEIGHT, i] = weight_i
                 row[FACTOR, i] *= weight_i
         for i in range(rows):

@@ -8,10 +8,13 @@ returns a `sklearn.utils.Bunch` with the same core: `data` (float32, C order, wh
 from focalboost.datasets._breast_cancer import load_modified_breast_cancer
 from focalboost.datasets._creditcard import fetch_creditcard
 from focalboost.datasets._features import transaction_features
+from focalboost.datasets._table_report import Column, TableReport
 from focalboost.datasets._tables import load_table
 from focalboost.datasets._transactions import make_transactions
 
 __all__ = [
+    "Column",
+    "TableReport",
     "fetch_creditcard",
     "load_modified_breast_cancer",
     "load_table",

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 
-from focalboost.datasets._tables import pandas_for
+from focalboost.datasets._optional import pandas_for
 
 if TYPE_CHECKING:
     import os

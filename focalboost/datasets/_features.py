@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from focalboost.datasets._optional import listed
 from focalboost.datasets._simulation import KINDS, Floats, Integers
-from focalboost.datasets._tables import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

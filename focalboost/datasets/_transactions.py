@@ -9,8 +9,8 @@ from sklearn.utils import Bunch
 
 from focalboost import _validation
 from focalboost.datasets._features import transaction_features
+from focalboost.datasets._optional import pandas_for
 from focalboost.datasets._simulation import Difficulty, simulate
-from focalboost.datasets._tables import pandas_for
 
 SHARE = ": it is a share of rows"
 

@@ -13,11 +13,12 @@ from focalboost._boosters.lightgbm import Start, both_starts
 from focalboost._boosters.names import lightgbm_aliases, refuse_unknown
 from focalboost._boosters.parameters import take_ignored
 from focalboost._classifier.estimator import FocalEstimator
-from focalboost._classifier.parameters import PARAMETERS, continued_target
+from focalboost._classifier.parameters import continued_target
+from focalboost._classifier.record import PARAMETERS
 from focalboost._classifier.target import Target, read_target
 from focalboost._typing import Array
 from focalboost._validation import show
-from focalboost.lightgbm._model import as_booster, find_record, load_model
+from focalboost.lightgbm._model import as_booster, find_record, load_model, save_with_record
 from focalboost.lightgbm._training import (
     Evaluation,
     all_metrics,
@@ -25,6 +26,7 @@ from focalboost.lightgbm._training import (
     check_boosting,
     metrics_asked,
     objective,
+    regularization,
     row_weights,
 )
 
@@ -54,11 +56,15 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
         As `hessian` of the losses.
     focal_label_smoothing : float in [0, 1), default=0.0
         A label y is read as y + focal_label_smoothing (1/2 - y). Binary and multi-label only. For noisy
-        labels where only the ranking counts: probabilities are those of the smoothed labels and are not moved
-        back; with .1 at a rate of .005 their mean is .054.
-    focal_probability : {"posterior", "focal"}, default="posterior"
-        What predict_proba returns and predict decides by: the class probability that the margin stands for,
-        or the sigmoid or softmax of the margin, which focal loss distorts.
+        labels where only the ranking counts: smoothing is not undone but for the shift of
+        the mean; without it, with .1 at a rate of .005 the mean is .054.
+    focal_probability : {"posterior", "closed_form", "focal"}, default="posterior"
+        What predict_proba returns and predict decides by. "posterior": the class probability that the margin
+        stands for, shifted so that its mean over the training rows is their (weighted) rate; "closed_form":
+        without the shift, as metrics see it in training; "focal": the sigmoid or softmax of the margin, which
+        focal loss distorts.
+    reg_lambda : float or None, default=None
+        As for LGBMClassifier; None is its 0, and 1 for several classes, where LightGBM may diverge with 0.
     **kwargs
         Parameters of LGBMClassifier. `objective`, `is_unbalance`, `scale_pos_weight`, `boost_from_average`,
         `sigmoid` and `pos_bagging_fraction` cannot act under a custom objective and are refused, as is
@@ -69,7 +75,6 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
     classes_ : ndarray
         Class labels, sorted; for several labels a row (at most 24), the numbers of the columns.
     n_classes_ : int
-        Their number.
     loss_ : BinaryFocalLoss, MulticlassFocalLoss or MultilabelFocalLoss
         As trained: alpha, intercept and scale are numbers.
 
@@ -77,9 +82,9 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
     -----
     The focal loss relative to its start, "focal_loss", is a metric of every eval set. LightGBM's early
     stopping stops at the first metric that no longer improves, with first_metric_only=True at the first of
-    its own metrics, or else at "focal_loss". Callables `(y_true, probability[, weight])` see what
-    predict_proba returns (of class 1 if binary), with classes numbered from 0. Of LightGBM's own metrics
-    those that look at the order only can be used: auc and average_precision, or auc_mu.
+    its own metrics, or else at "focal_loss". Callables `(y_true, probability[, weight])` see the closed form
+    (of class 1 if binary), with classes numbered from 0. Of LightGBM's own metrics those that look at the
+    order only can be used: auc and average_precision, or auc_mu.
 
     `decision_function` is the logit of `predict_proba`, and agrees with `predict`; the margin, of which it is
     a strictly increasing function, is `predict(X, raw_score=True)`.
@@ -108,8 +113,8 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
         focal_alpha_power: float | None = None,
         focal_hessian: Literal["guarded", "exact", "reweighted"] = "guarded",
         focal_label_smoothing: float = 0.0,
-        focal_probability: Literal["posterior", "focal"] = "posterior",
-        # Of LGBMClassifier: get_params of LightGBM 4.6 and before sees only what stands here.
+        focal_probability: Literal["posterior", "closed_form", "focal"] = "posterior",
+        # get_params of LightGBM 4.6 and before sees only what stands here.
         boosting_type: str = "gbdt",
         num_leaves: int = 31,
         max_depth: int = -1,
@@ -125,7 +130,7 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
         subsample_freq: int = 0,
         colsample_bytree: float = 1.0,
         reg_alpha: float = 0.0,
-        reg_lambda: float = 0.0,
+        reg_lambda: float | None = None,
         random_state: Any = None,
         n_jobs: int | None = None,
         importance_type: str = "split",
@@ -147,7 +152,7 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
             subsample_freq=subsample_freq,
             colsample_bytree=colsample_bytree,
             reg_alpha=reg_alpha,
-            reg_lambda=reg_lambda,
+            reg_lambda=reg_lambda,  # type: ignore[arg-type]  # a number is lent for None at fit
             random_state=random_state,
             n_jobs=n_jobs,
             importance_type=importance_type,
@@ -250,6 +255,7 @@ feature_name, categorical_feature, callbacks
         lent = {
             "_objective": objective(loss, encoded, target),
             "class_weight": None,  # in the row weights already
+            **regularization(self, target),
             "_class_weight": None,
             "_n_classes": 2,  # num_class is set in _process_params
             "_other_params": {
@@ -279,6 +285,7 @@ feature_name, categorical_feature, callbacks
                     **evaluation.arguments(),
                 )
             self._set_booster(self._Booster)
+            self._take_shift(find_record(self.booster_))
         return self
 
     def _check_params(self) -> dict[str, Any]:
@@ -416,7 +423,8 @@ feature_name, categorical_feature, callbacks
             Plain LightGBM reads the file too and predicts the focal confidence.
         """
         self._fitted_target()
-        self.booster_.save_model(str(fname))
+        record = find_record(self.booster_)
+        save_with_record(self.booster_, fname, record, self._record_to_save(record))
 
     def load_model(self, fname: str | PathLike[str]) -> None:
         """Load what `save_model` wrote.
@@ -432,7 +440,8 @@ feature_name, categorical_feature, callbacks
             If the file is damaged, or the model is not one of this class.
         """
         booster = load_model(fname)
-        self._restore(find_record(booster))
+        with self._all_or_nothing():
+            self._restore(find_record(booster))
         self._set_booster(booster)
         self._n_features = self._n_features_in = booster.num_feature()
         names = booster.feature_name()

@@ -8,11 +8,11 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from focalboost._boosters.lightgbm import Start, check_metrics, refuse_both_starts
+from focalboost._boosters.lightgbm import LAMBDA_OF_SEVERAL, Start, check_metrics, refuse_both_starts
 from focalboost._boosters.names import lightgbm_aliases
 from focalboost._boosters.packed import PackedLabels
 from focalboost._typing import Array
-from focalboost._validation import show
+from focalboost._validation import check_weight_shape, show
 from focalboost.lightgbm._model import as_booster, check_continues
 from focalboost.losses import MultilabelFocalLoss
 from focalboost.losses._base import FocalLoss
@@ -76,8 +76,9 @@ def train(
 
     A loss that is not resolved is resolved for the labels and weights of `train_set`. Training starts at the
     best constant, on every data set. The focal loss relative to its start, "focal_loss", is a metric of
-    every valid set, after LightGBM's own. The model keeps its loss (`stored_loss`); plain LightGBM predicts
-    with it.
+    every valid set, after LightGBM's own. At the end the posterior's mean over the rows of `train_set` is put
+    at their rate (`loss.calibrated`); not on several machines. The model keeps its loss (`stored_loss`);
+    plain LightGBM predicts with it.
 
     Parameters
     ----------
@@ -85,7 +86,8 @@ def train(
         Resolved or not.
     params : dict
         Parameters of LightGBM, without `objective`. Names that LightGBM does not know are refused.
-        `num_class` is set where it is missing.
+        `num_class` is set where it is missing, and with several classes `lambda_l2` to 1: at LightGBM's own
+        default of 0 it may diverge.
     train_set : lightgbm.Dataset
         With labels (several a row: `pack_labels`), and row weights if there are any. An `init_score` of its
         own takes the place of the start: every valid set needs one, and predictions do not have it.
@@ -117,7 +119,7 @@ def train(
     >>> X, y = np.arange(1000.0)[:, None], np.arange(1000) >= 950
     >>> booster = train(BinaryFocalLoss(gamma=2.0), {"verbosity": -1}, lgb.Dataset(X, y), 20)
     >>> stored_loss(booster).posterior(booster.predict([[10.0], [990.0]], raw_score=True)).round(2)
-    array([0.01, 0.86])
+    array([0.01, 0.88])
     """
     if init_model is not None:
         init_model = as_booster(init_model)
@@ -210,6 +212,8 @@ def own_params(loss: FocalLoss, params: Mapping[str, Any], asked: FocalLoss) -> 
     n_outputs = loss.start_margins().size
     if n_outputs > 1 and not any(name in params for name in lightgbm_aliases("num_class")):
         params["num_class"] = n_outputs
+    if hasattr(loss, "n_classes") and not set(params) & lightgbm_aliases("lambda_l2"):
+        params["lambda_l2"] = LAMBDA_OF_SEVERAL
     if not set(params) & lightgbm_aliases("metric"):
         params["metric"] = "None"
     return {**params, "objective": loss}
@@ -223,9 +227,12 @@ def _listed(feval: Any) -> list[Any]:
 
 def resolved(loss: FocalLoss, train_set: lightgbm.Dataset) -> FocalLoss:
     """The loss, resolved for the labels and weights of a data set unless it is already."""
-    if loss.intercept is not None:
-        return loss
     label, weight = train_set.label, train_set.weight
+    if loss.intercept is not None:
+        # As given, before LightGBM rounds it to float32.
+        if weight is not None:
+            check_weight_shape(weight, len(weight))
+        return loss
     # Of a subset, of a file and of raw data that was freed only the constructed data set has the labels. A
     # data set that is not constructed stays so: its bins are to follow the parameters of the training.
     if label is None or train_set.used_indices is not None:

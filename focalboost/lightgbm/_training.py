@@ -10,6 +10,8 @@ import numpy as np
 from lightgbm import LGBMModel
 from sklearn.utils.class_weight import compute_sample_weight
 
+from focalboost._boosters.lightgbm import LAMBDA_OF_SEVERAL
+from focalboost._boosters.names import lightgbm_aliases
 from focalboost._boosters.packed import PackedLabels, pack_labels
 from focalboost._classifier.estimator import pairs, predicted, split_metrics
 from focalboost._classifier.parameters import check_weight
@@ -51,6 +53,13 @@ def objective_is_none() -> Callable[[Any], None]:
 
     callback.before_iteration = True  # type: ignore[attr-defined]  # LightGBM's way to mark it
     return callback
+
+
+def regularization(estimator: Any, target: Target) -> dict[str, float]:
+    """reg_lambda where the user leaves it open."""
+    if estimator.reg_lambda is not None or set(estimator._other_params) & lightgbm_aliases("lambda_l2"):
+        return {}
+    return {"reg_lambda": LAMBDA_OF_SEVERAL if target.task == "multiclass" else 0.0}
 
 
 # ---------------------------------------------------------------------- what training is given

@@ -33,6 +33,7 @@ def posterior(
     gamma: Any,
     alpha: Any = None,
     task: Literal["binary", "multiclass", "multilabel"] = "binary",
+    logit_shift: Any = None,
 ) -> Array:
     """Class probabilities from the margins of a saved model, for code that serves it.
 
@@ -45,6 +46,8 @@ def posterior(
         `focalboost.xgboost.stored_loss(booster)` if the model keeps its loss.
     task : {"binary", "multiclass", "multilabel"}, default="binary"
         What the margins are of.
+    logit_shift : None, float, or one per class or label, default=None
+        That of the stored loss, which puts the mean over the training rows at their rate.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def posterior(
     array([0.0134, 0.75  ])
     """
     _validation.check_choice("task", task, LOSSES)
-    return LOSSES[task](gamma, alpha).posterior(raw_prediction)
+    return LOSSES[task](gamma, alpha).with_shift(logit_shift).posterior(raw_prediction)
 
 
 for _name in __all__:

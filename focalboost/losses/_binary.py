@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from focalboost import _validation
 from focalboost._typing import Array
-from focalboost.calibration import binary_margin, binary_posterior, binary_posterior_logit
+from focalboost.calibration import binary_margin, binary_posterior_logit
 from focalboost.losses._by_class import CURES_OF_ABSENCE, in_order
 from focalboost.losses._sigmoid import SigmoidLoss, class_pair
 
@@ -156,8 +156,8 @@ class BinaryFocalLoss(SigmoidLoss):
     def _check_shares(self, share: Array, n_samples: int) -> Array:
         if 0.0 < share[0] < 1.0:
             return share
-        rate = share + self.label_smoothing * (0.5 - share)
-        if 0.0 < rate[0] < 1.0 and self.alpha != _validation.BALANCED:
+        # Smoothed labels have both classes.
+        if self.label_smoothing > 0.0 and self.alpha != _validation.BALANCED:
             return share
         raise ValueError(
             f"y == {share[0]:g} in all rows with weight, must have both classes: the best constant of one "
@@ -173,12 +173,14 @@ class BinaryFocalLoss(SigmoidLoss):
             scale=float(scale[0]),
         )
 
-    def _posterior(self, raw_prediction: ArrayLike, *, logit: bool = False) -> Array:
-        raw = _one_column("raw_prediction", raw_prediction)
-        return self._closed_form(binary_posterior_logit if logit else binary_posterior, raw)
+    def _closed_form(self, raw_prediction: ArrayLike) -> Array:
+        return self._of_calibration(binary_posterior_logit, _one_column("raw_prediction", raw_prediction))
 
-    def _margin(self, probability: ArrayLike) -> Array:
-        return self._closed_form(binary_margin, _one_column("probability", probability))
+    def _closed_margin(self, probability: ArrayLike) -> Array:
+        return self._of_calibration(binary_margin, _one_column("probability", probability))
+
+    def _several(self) -> bool:
+        return False
 
 
 def _one_column(name: str, value: ArrayLike) -> Array:

@@ -13,12 +13,13 @@ from focalboost import _validation
 from focalboost._boosters.caller import Library
 from focalboost._kernels import cpu
 from focalboost._kernels.backend import Backend
-from focalboost._kernels.interface import BOUNDS, Parameters
+from focalboost._kernels.interface import BOUNDS, Parameters, weight_range
 from focalboost._kernels.softmax import softmax_mean_hessian
 from focalboost._typing import Array
-from focalboost.calibration import multiclass_log_posterior, multiclass_margin, multiclass_posterior
+from focalboost.calibration import multiclass_log_posterior, multiclass_margin
 from focalboost.losses._base import FocalLoss
 from focalboost.losses._by_class import CURES_OF_ABSENCE, in_order
+from focalboost.losses._range import check_factors, check_resolved, check_weights
 from focalboost.losses._totals import Totals, class_totals, totals
 
 
@@ -75,6 +76,7 @@ class MulticlassFocalLoss(FocalLoss):
     n_classes: int | None = field(default=None, kw_only=True)
 
     objective = "multi:softprob"
+    softmax = True
 
     def __post_init__(self) -> None:
         self._set(n_classes=_validation.check_count("n_classes", self.n_classes, 2))
@@ -113,6 +115,7 @@ class MulticlassFocalLoss(FocalLoss):
 
     def _parameters(self, n_classes: int, hessian_factor: float = 1.0) -> Parameters:
         alpha = self._alphas(n_classes) * self.scale
+        check_factors(alpha)
         return Parameters(self._gammas(n_classes), alpha, self.hessian, hessian_factor=hessian_factor)
 
     def start_margins(self) -> Array:
@@ -187,7 +190,9 @@ class MulticlassFocalLoss(FocalLoss):
         n_classes = raw.shape[1]
         parameters = self._parameters(n_classes, hessian_factor)
         gradient, hessian, flags = backend.softmax(y, raw, weight, parameters)
-        _validation.raise_for_flags(flags, y, raw, weight, _validation.classes(n_classes))
+        valid = _validation.classes(n_classes)
+        valid.check_rounding(y)
+        _validation.raise_for_flags(flags, y, raw, weight, valid, weight_range(parameters.alpha))
         return gradient, hessian
 
     def _loss_values(self, y: Array, raw: Array) -> Array:
@@ -219,7 +224,8 @@ class MulticlassFocalLoss(FocalLoss):
         return class_totals(labels, weight, self.n_classes or 2)
 
     def for_labels(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        share = totals(self._totals, y, sample_weight).shares
+        sums = totals(self._totals, y, sample_weight)
+        share = sums.shares
         n_classes = len(share)
         if not share.all():
             missing, *others = np.flatnonzero(share == 0).tolist()
@@ -233,27 +239,41 @@ class MulticlassFocalLoss(FocalLoss):
         gamma = self._gammas(n_classes)
         balanced = self.alpha == _validation.BALANCED
         alpha = 1.0 / (n_classes * share) if balanced else self._alphas(n_classes)
-        intercept = multiclass_margin(share, gamma=gamma, alpha=alpha)
+        intercept, scale = self._start(share, gamma, alpha)
+
+        def factors(gamma: Array, alpha: Array) -> Array:
+            return alpha * self._start(share, gamma, alpha)[1]
+
+        check_resolved(factors, gamma, alpha, alpha * scale)
+        check_weights(alpha * scale, sums.extremes)
         return self._resolved(
             alpha=tuple(alpha.tolist()) if balanced else self.alpha,
             intercept=tuple(intercept.tolist()),
-            scale=self._hessian_ratio(share, intercept, gamma, alpha),
+            scale=scale,
             n_classes=n_classes,
         )
 
-    def _hessian_ratio(self, share: Array, margins: Array, gamma: Array, alpha: Array) -> float:
-        """Mean Hessian of log loss at the class frequencies over that of this loss at its intercept."""
+    def _start(self, share: Array, gamma: Array, alpha: Array) -> tuple[Array, float]:
+        """Intercept, and scale: log loss's mean Hessian at the class frequencies over this loss's there."""
+        margins = multiclass_margin(share, gamma=gamma, alpha=alpha)
         lowest, highest, _ = (float(bound) for bound in BOUNDS[self.hessian])
-        mean = softmax_mean_hessian(share, margins, gamma, alpha, lowest, highest)
-        return float(np.sum(share * (1.0 - share)) / mean)
+        mean = np.float64(softmax_mean_hessian(share, margins, gamma, alpha, lowest, highest))
+        # Of a mean of 0 the ratio is inf, which `check_resolved` refuses in words.
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return margins, float(np.sum(share * (1.0 - share)) / mean)
 
-    def _margin(self, probability: ArrayLike) -> Array:
+    def _closed_margin(self, probability: ArrayLike) -> Array:
         shares = self._check_matrix(probability, "probability")
         n_classes = shares.shape[1]
         return multiclass_margin(shares, gamma=self._gammas(n_classes), alpha=self._alphas(n_classes))
 
-    def _posterior(self, raw_prediction: ArrayLike, *, logit: bool = False) -> Array:
+    def _closed_form(self, raw_prediction: ArrayLike) -> Array:
         raw = self._check_matrix(raw_prediction)
         n_classes = raw.shape[1]
-        closed_form = multiclass_log_posterior if logit else multiclass_posterior
-        return closed_form(raw, gamma=self._gammas(n_classes), alpha=self._alphas(n_classes))
+        return multiclass_log_posterior(raw, gamma=self._gammas(n_classes), alpha=self._alphas(n_classes))
+
+    def _is_log_loss(self) -> bool:
+        if self.alpha == _validation.BALANCED:
+            return False
+        n_classes = self.n_classes or 1
+        return not self._gammas(n_classes).any() and len(np.unique(self._alphas(n_classes))) == 1

@@ -13,7 +13,7 @@ from focalboost import _validation
 from focalboost._boosters.call import Call
 from focalboost._boosters.packed import PackedLabels
 from focalboost._typing import Array
-from focalboost.calibration import binary_margin, binary_posterior, binary_posterior_logit
+from focalboost.calibration import binary_margin, binary_posterior_logit
 from focalboost.losses._by_class import in_order
 from focalboost.losses._sigmoid import SigmoidLoss, class_pair
 
@@ -122,6 +122,9 @@ class MultilabelFocalLoss(SigmoidLoss):
     def _complete_shard(self, raw: Array) -> Array:
         return raw if raw.size else raw.reshape(0, self.n_labels or 1)
 
+    def labels_of(self, labels: Array, raw: Array) -> Array:
+        return PackedLabels(labels, raw.shape[1]).unpack() if raw.ndim == 2 else labels
+
     def _labels_of(self, call: Call, raw: Array) -> Array | PackedLabels:
         if call.library == "lightgbm" and call.dataset is not None and raw.ndim == 2:
             return PackedLabels(call.y_true, raw.shape[1])
@@ -174,12 +177,12 @@ class MultilabelFocalLoss(SigmoidLoss):
             n_labels=len(scale),
         )
 
-    def _posterior(self, raw_prediction: ArrayLike, *, logit: bool = False) -> Array:
+    def _closed_form(self, raw_prediction: ArrayLike) -> Array:
         raw = _validation.numeric("raw_prediction", raw_prediction)
         self._check_columns("raw_prediction", raw)
-        return self._closed_form(binary_posterior_logit if logit else binary_posterior, raw)
+        return self._of_calibration(binary_posterior_logit, raw)
 
-    def _margin(self, probability: ArrayLike) -> Array:
+    def _closed_margin(self, probability: ArrayLike) -> Array:
         shares = _validation.numeric("probability", probability)
         self._check_columns("probability", shares)
-        return self._closed_form(binary_margin, shares)
+        return self._of_calibration(binary_margin, shares)

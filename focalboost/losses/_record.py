@@ -6,12 +6,25 @@ import json
 from dataclasses import fields
 from typing import Any
 
+from focalboost.losses._schema import (
+    KEYS,
+    LARGEST,
+    check_loss,
+    damaged,
+    is_whole,
+    no_record,
+    of_constructor,
+    parse,
+    show,
+)
+
 FORMAT = 1  # a change that an older focalboost would misread adds 1
 # What belongs to the machine, not to the model.
 NOT_KEPT = {"device", "n_jobs"}
-# What `for_labels` finds, and no constructor takes.
-RESOLVED = ("intercept", "scale", "balanced")
+# What `for_labels` and `calibrated` find, and no constructor takes.
+RESOLVED = ("intercept", "scale", "balanced", "logit_shift")
 CLASSES: dict[str, Any] = {}  # by name; each loss enters itself
+ESTIMATOR = "estimator"  # where a classifier keeps its own part
 
 
 def as_record(loss: Any) -> dict[str, Any]:
@@ -20,47 +33,80 @@ def as_record(loss: Any) -> dict[str, Any]:
     return {"format": FORMAT, "loss": type(loss).__name__, **values}
 
 
-def to_json(loss: Any, **others: Any) -> str:
-    """The record as text, with what else the model is to keep; floats survive exactly."""
-    return json.dumps({**as_record(loss), **others})
+def to_json(loss: Any, estimator: dict[str, Any] | None = None) -> str:
+    """The record as text, with what a classifier keeps of itself; floats survive exactly."""
+    own = {} if estimator is None else {ESTIMATOR: estimator}
+    text = json.dumps({**as_record(loss), **own})
+    if len(text) > LARGEST:
+        raise ValueError(
+            f"the record of the loss has {len(text)} characters, must have at most {LARGEST} to be kept in a "
+            "model: use shorter class labels, or their numbers."
+        )
+    return text
 
 
-def from_json(text: str) -> Any:
+def record_with_shift(text: str, shift: Any) -> str:
+    """A record that `to_json` wrote with another `logit_shift`."""
+    return json.dumps({**json.loads(text), "logit_shift": shift})
+
+
+def from_json(text: Any) -> Any:
     """The loss that `to_json` wrote."""
     return read_record(text)[0]
 
 
-def read_record(text: str) -> tuple[Any, dict[str, Any]]:
-    """The loss, and what else stands in the record."""
-    try:
-        values = _tuples(json.loads(text))
-        found = int(values.pop("format"))
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise _damaged(text) from error
+def read_record(text: Any) -> tuple[Any, dict[str, Any] | None]:
+    """The loss, and what a classifier kept of itself.
+
+    What is read and written again is what was read; all else is an error that begins "the stored loss".
+    """
+    values = parse(text)
+    if "format" not in values:
+        raise no_record(text)
+    found = values.pop("format")
+    if not is_whole(found) or found < 1:
+        raise damaged(f"format == {show(found)}, must be {FORMAT}")
     if found > FORMAT:
         raise ValueError(
-            f"the stored loss has format {found}, must be at most {FORMAT}: a newer focalboost wrote it. "
-            "pip install --upgrade focalboost."
+            f"the stored loss has format {show(found)}, must be at most {FORMAT}: a newer focalboost "
+            "wrote it. pip install --upgrade focalboost."
         )
+    cls = _class_of(values.pop("loss", None))
+    estimator = None
+    if ESTIMATOR in values:
+        estimator = values.pop(ESTIMATOR)
+        if not isinstance(estimator, dict):
+            raise damaged(f"{ESTIMATOR} == {show(estimator)}, must be an object")
+    check_loss(_listed(cls), values)
     try:
-        cls = CLASSES[values.pop("loss")]
-        resolved = {name: values.pop(name) for name in RESOLVED}
-        others = {name: values.pop(name) for name in list(values) if name not in cls.__dataclass_fields__}
-        loss = cls(**values)
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise _damaged(text) from error
-    loss._set(**resolved)
-    return loss, others
+        loss = cls(**{name: value for name, value in values.items() if name not in RESOLVED})
+        loss._set(**{name: _as_float(values[name]) for name in RESOLVED})
+        if loss.intercept is not None:
+            loss._parameters(loss._n_outputs())  # what the kernels are given: scale times alpha in float32
+    except (ValueError, TypeError) as error:
+        raise of_constructor(error) from error
+    again = as_record(loss)
+    for name, value in values.items():
+        # A size that the entries of gamma tell, or a number that float64 does not hold.
+        if again[name] != value:
+            raise damaged(f"{name} == {show(value)}, must be {show(again[name])} beside the rest")
+    return loss, estimator
 
 
-def _damaged(text: str) -> ValueError:
-    return ValueError(
-        f"the stored loss is {text[:80]!r}, must be a record written by focalboost: the model file was "
-        "edited or damaged. Pass the loss yourself."
-    )
+def _class_of(name: object) -> Any:
+    cls = CLASSES.get(name) if isinstance(name, str) else None
+    if cls is None or _listed(cls) not in KEYS:
+        raise damaged(f"loss == {show(name)}, must be one of {', '.join(map(repr, KEYS))}")
+    return cls
 
 
-def _tuples(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _tuples(item) for name, item in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+def _listed(cls: Any) -> str:
+    """The loss whose keys a class has: its own name, or that of the loss it was derived from."""
+    names = (base.__name__ for base in cls.__mro__)
+    return next((name for name in names if name in KEYS), "")
+
+
+def _as_float(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(float, value))
+    return value if value is None or isinstance(value, bool) else float(value)

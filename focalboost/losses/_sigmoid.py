@@ -15,12 +15,19 @@ from focalboost import _validation
 from focalboost._boosters.packed import PackedLabels
 from focalboost._kernels import cpu
 from focalboost._kernels.backend import Backend
-from focalboost._kernels.interface import BOUNDS, Parameters
+from focalboost._kernels.interface import BOUNDS, Parameters, weight_range
 from focalboost._kernels.sigmoid import sigmoid_mean_hessian
 from focalboost._typing import Array
-from focalboost.calibration import binary_margin
+from focalboost.calibration import margin_of_log_odds
 from focalboost.losses._base import FocalLoss
+from focalboost.losses._range import check_factors, check_resolved, check_weights
 from focalboost.losses._totals import Totals, label_totals, totals
+
+# XGBoost 3.2 to 3.4 bring base_score into [1e-6, 1 - 1e-6], margins of 13.8, and 3.1 is told to start there
+# too. Trees go the rest of a short way. But gradients and Hessians change by exp((1 + gamma) d) on a way of
+# d, and scale is found for the intercept: with class weights of 1 and 1e-20 models stayed where they started.
+# A factor of exp(4) is allowed.
+LEAST_BASE_SCORE, FARTHEST_START, FARTHER = 1e-6, 13.8, 4.0
 
 
 def class_pair(alpha: Any) -> tuple[float, float]:
@@ -42,7 +49,7 @@ class SigmoidLoss(FocalLoss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._set(label_smoothing=_validation.share("label_smoothing", self.label_smoothing, one=False))
+        self._set(label_smoothing=_validation.check_smoothing(self.label_smoothing))
 
     # ------------------------------------------------------------------ parameters as arrays
     @abstractmethod
@@ -56,11 +63,19 @@ class SigmoidLoss(FocalLoss):
     def _parameters(self, n_labels: int) -> Parameters:
         scale = np.broadcast_to(np.asarray(self.scale, float), (n_labels,))
         alpha = self._alpha_pairs(n_labels) * scale[:, None]
+        check_factors(alpha)
         return Parameters(self._gamma_pairs(n_labels), alpha, self.hessian, smoothing=self.label_smoothing)
 
     def _meaning(self, n_outputs: int, *, weights: bool) -> tuple[Array, ...]:
         alpha = self._alpha_pairs(n_outputs) if weights else np.ones((n_outputs, 2))
         return self._gamma_pairs(n_outputs), alpha[:, 1] / alpha[:, 0], np.array(self.label_smoothing)
+
+    def _is_log_loss(self) -> bool:
+        if self.alpha == _validation.BALANCED:
+            return False
+        n_labels = self._n_outputs() or 1
+        alpha = self._alpha_pairs(n_labels)
+        return not self._gamma_pairs(n_labels).any() and bool((alpha[:, 0] == alpha[:, 1]).all())
 
     # ------------------------------------------------------------------ calls
     def _derivatives(
@@ -73,11 +88,11 @@ class SigmoidLoss(FocalLoss):
         backend: Backend,
     ) -> tuple[Any, Any]:
         n_labels = raw.shape[1] if raw.ndim == 2 else 1
-        gradient, hessian, flags = backend.sigmoid(y, raw, weight, self._parameters(n_labels))
-        if isinstance(y, PackedLabels):
-            _validation.raise_for_flags(flags, y.packed, raw, weight, y.valid)
-        else:
-            _validation.raise_for_flags(flags, y, raw, weight, _validation.SHARES)
+        parameters = self._parameters(n_labels)
+        gradient, hessian, flags = backend.sigmoid(y, raw, weight, parameters)
+        labels, valid = (y.packed, y.valid) if isinstance(y, PackedLabels) else (y, _validation.SHARES)
+        valid.check_rounding(labels)
+        _validation.raise_for_flags(flags, labels, raw, weight, valid, weight_range(parameters.alpha))
         return gradient, hessian
 
     def _loss_values(self, y: Array, raw: Array) -> Array:
@@ -120,23 +135,41 @@ class SigmoidLoss(FocalLoss):
         sums = totals(self._totals, y, sample_weight)
         share = self._check_shares(sums.shares, sums.n_samples)
         gamma = self._gamma_pairs(len(share))
-        rates = share + self.label_smoothing * (0.5 - share)
-        balanced = self.alpha == _validation.BALANCED
-        alpha = 0.5 / np.stack([1.0 - share, share], axis=1) if balanced else self._alpha_pairs(len(share))
-        intercept = binary_margin(rates, gamma=gamma, alpha=alpha)
+        sides = np.stack([1.0 - share, share], axis=1)
+        # Each side from itself, as in `rows.shares`.
+        rates = sides + self.label_smoothing * (0.5 - sides)
+        alpha = 0.5 / sides if self.alpha == _validation.BALANCED else self._alpha_pairs(len(share))
+        intercept, scale = self._start(rates, gamma, alpha)
+        for label, rate in enumerate(rates):
+            one = slice(label, label + 1)
+
+            def factors(gamma_l: Array, alpha_l: Array, rate: Array = rate[None]) -> Array:
+                return alpha_l * self._start(rate, gamma_l, alpha_l)[1][:, None]
+
+            check_resolved(factors, gamma[one], alpha[one], alpha[one] * scale[label])
+        check_weights(alpha * scale[:, None], sums.extremes)
+        return alpha, intercept, scale
+
+    def _start(self, rates: Array, gamma: Array, alpha: Array) -> tuple[Array, Array]:
+        """Intercept and scale of each label."""
+        intercept = margin_of_log_odds(
+            np.log(rates[:, 1]) - np.log(rates[:, 0]), gamma=gamma, alpha=alpha, probability=rates[:, 1]
+        )
         scale = [
             self._hessian_ratio(rate, margin, gamma_l, alpha_l)
             for rate, margin, gamma_l, alpha_l in zip(rates, intercept, gamma, alpha, strict=True)
         ]
-        return alpha, intercept, np.array(scale)
+        return intercept, np.array(scale)
 
-    def _hessian_ratio(self, rate: float, margin: float, gamma: Array, alpha: Array) -> float:
+    def _hessian_ratio(self, rates: Array, margin: float, gamma: Array, alpha: Array) -> float:
         """Mean Hessian of log loss at the base rate over that of this loss at its intercept."""
         lowest, highest, _ = (float(bound) for bound in BOUNDS[self.hessian])
-        mean = sigmoid_mean_hessian(rate, margin, gamma, alpha, lowest, highest)
-        return rate * (1.0 - rate) / mean
+        mean = np.float64(sigmoid_mean_hessian(rates, margin, gamma, alpha, lowest, highest))
+        # Of a mean of 0 the ratio is inf, which `check_resolved` refuses in words.
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return float(rates[0] * rates[1] / mean)
 
-    def _closed_form(self, function: Callable[..., Array], values: Array) -> Array:
+    def _of_calibration(self, function: Callable[..., Array], values: Array) -> Array:
         """A function of `calibration` with the parameters of this loss."""
         n_labels = values.shape[1] if values.ndim == 2 else 1
         gamma, alpha = self._gamma_pairs(n_labels), self._alpha_pairs(n_labels)
@@ -146,4 +179,13 @@ class SigmoidLoss(FocalLoss):
 
     def _sigmoid(self, margin: ArrayLike) -> Array:
         """XGBoost takes base_score as the probability that its transform gives the margin."""
-        return np.asarray(expit(np.asarray(margin, float)))
+        margins = np.asarray(margin, float)
+        gamma = self._gamma_pairs(margins.size).max(axis=1)
+        most = (FARTHEST_START + FARTHER / (1.0 + gamma)).reshape(margins.shape)
+        if (np.abs(margins) > most).any():
+            raise ValueError(
+                f"intercept == {self.intercept!r}, must be from {-most.min():.3g} to {most.min():.3g} for "
+                f"XGBoost, which starts no farther than {FARTHEST_START} from 0. Use class weights (alpha) "
+                "that are nearer to each other, or LightGBM."
+            )
+        return np.clip(expit(margins), LEAST_BASE_SCORE, 1.0 - LEAST_BASE_SCORE)

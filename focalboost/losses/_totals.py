@@ -17,10 +17,19 @@ class Totals(NamedTuple):
     n_samples: int
     weight: float | Array
     labels: Array
+    extremes: tuple[float, float]  # the smallest weight above 0 and the largest; (1, 1) of none
 
     @property
     def shares(self) -> Array:
         return self.labels / self.weight
+
+
+def extremes(weight: Array | None) -> tuple[float, float]:
+    """The smallest weight above 0 and the largest."""
+    if weight is None:
+        return 1.0, 1.0
+    largest = float(weight.max(initial=0.0))
+    return (float(weight.min(initial=largest, where=weight > 0)), largest) if largest else (1.0, 1.0)
 
 
 def label_totals(labels: Array, weight: Array | None) -> Totals:
@@ -28,17 +37,17 @@ def label_totals(labels: Array, weight: Array | None) -> Totals:
     # In float64: NumPy sums float32 labels with float32 weights in float32.
     values = labels.astype(np.float64)
     if weight is None:
-        return Totals(len(values), float(len(values)), values.sum(axis=0))
+        return Totals(len(values), float(len(values)), values.sum(axis=0), extremes(None))
     weights = weight.astype(np.float64)[:, None]
     positive, negative = ((side * weights).sum(axis=0) for side in (values, 1.0 - values))
     # Not the sum of the weights, which is rounded otherwise: a label in all rows has a share of exactly 1.
-    return Totals(len(values), positive + negative, positive)
+    return Totals(len(values), positive + negative, positive, extremes(weight))
 
 
 def class_totals(labels: Array, weight: Array | None, n_classes: int) -> Totals:
     """Weight of each class; more than `n_classes` if a larger label occurs."""
     counts = np.bincount(labels.astype(np.intp), weight, minlength=n_classes).astype(np.float64)
-    return Totals(len(labels), float(counts.sum()), counts)
+    return Totals(len(labels), float(counts.sum()), counts, extremes(weight))
 
 
 def totals(of_block: Callable[[Any, Any], Totals], y: Any, sample_weight: Any) -> Totals:
@@ -53,4 +62,5 @@ def totals(of_block: Callable[[Any, Any], Totals], y: Any, sample_weight: Any) -
     labels = np.zeros(max(len(block.labels) for block in blocks))
     for block in blocks:
         labels[: len(block.labels)] += block.labels
-    return Totals(n_samples, weight, labels)
+    found = [block.extremes for block in blocks if np.any(block.weight)]
+    return Totals(n_samples, weight, labels, (min(e[0] for e in found), max(e[1] for e in found)))

@@ -6,19 +6,23 @@
     study.optimize(objective, n_trials=100)
     model = objective.refit(study.best_trial)
 
-Start with `CrossValidatedObjective`. Study, storage, sampler and pruner are Optuna's and the user's.
+Start with `CrossValidatedObjective`. Study, storage, sampler and pruner are Optuna's and the user's;
+`open_storage` opens a storage in which killed workers and full disks cost nothing that was finished.
 `suggest_focal`, `suggest_booster` and `class_weights` are for an objective of one's own, `baseline_trial` and
 `retry_stale_trials` for its study. Needs the extra: `pip install 'focalboost[optuna]'`.
 """
 
 from focalboost.tuning._objective import CrossValidatedObjective
 from focalboost.tuning._space import class_weights, suggest_booster, suggest_focal
-from focalboost.tuning._study import baseline_trial, retry_stale_trials
+from focalboost.tuning._stale import retry_stale_trials
+from focalboost.tuning._storage import open_storage
+from focalboost.tuning._study import baseline_trial
 
 __all__ = [
     "CrossValidatedObjective",
     "baseline_trial",
     "class_weights",
+    "open_storage",
     "retry_stale_trials",
     "suggest_booster",
     "suggest_focal",

@@ -12,8 +12,9 @@ import numpy as np
 from focalboost._classifier.estimator import FocalEstimator
 from focalboost._kernels.threads import thread_count
 from focalboost._typing import Array
+from focalboost.tuning._fold_model import FoldModel
 from focalboost.tuning._folds import Bins, Folds, Trained
-from focalboost.tuning._scoring import FoldModel, Scoring
+from focalboost.tuning._scoring import Scoring
 from focalboost.tuning._splits import take_rows
 
 

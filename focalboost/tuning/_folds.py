@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import threading
 import warnings
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from focalboost import _validation
 from focalboost._classifier.estimator import FocalEstimator
-from focalboost._classifier.parameters import PARAMETERS
+from focalboost._classifier.record import PARAMETERS
 from focalboost._classifier.target import Target
 from focalboost._typing import Array
 from focalboost.tuning._splits import Split, n_values, take_rows
@@ -79,6 +80,10 @@ class Folds(ABC):
     booster: ClassVar[str]
     names: ClassVar[dict[str, str]]
     """The library's own names for parameters that have another in scikit-learn's interface."""
+    ignored: ClassVar[dict[str, str]] = {}
+    """Parameters that the library knows and that cannot act in a fold, and why."""
+    only_with: ClassVar[dict[str, dict[str, tuple[str, ...]]]]
+    """Parameters that act only where another has one of these values; any of several others will do."""
     bytes_per_value: ClassVar[float]
     """What stays in memory for a number of X in one fold, and for a row besides, measured at 300,000 rows."""
     bytes_per_row: ClassVar[float]
@@ -160,14 +165,39 @@ class Folds(ABC):
                     f"{where} has {name!r}, must have {self.names[name]!r}, as {self.booster} calls it in "
                     "scikit-learn's interface: two names of one parameter would hide each other."
                 )
+            if name in self.ignored:
+                raise ValueError(f"{where} has {name!r}, must leave it out: {self.ignored[name]}")
         if self._known is None:
             self._known = frozenset(self.new_estimator({}).get_params()) | self._own_parameters()
         for name in params:
             if name not in self._known:
+                near = difflib.get_close_matches(name, sorted(self._known), 1)
+                cure = f" Did you mean {near[0]!r}?" if near else ""
                 raise ValueError(
                     f"{where} has {name!r}, must be a parameter of {type(self.new_estimator({})).__name__} "
-                    f"or one of {self.booster}'s by its main name: {self.booster} would ignore it."
+                    f"or one of {self.booster}'s by its main name: {self.booster} would ignore it.{cure}"
                 )
+
+    def check_fixed(self, fixed: Mapping[str, Any]) -> None:
+        """Refuse what no trial could take, before there is one."""
+        self.check_names(fixed, "fixed")
+        self._check_values(self.fixed)
+        for name in fixed:
+            # What is not fixed the space may set.
+            if all(other in self.fixed for other in self.only_with.get(name, ())):
+                self._check_acts(name, "fixed", self.fixed)
+
+    def _check_acts(self, name: str, where: str, params: Mapping[str, Any]) -> None:
+        """Refuse a parameter that acts only beside another, where that is missing."""
+        needed = self.only_with.get(name)
+        if not needed or params[name] is None:
+            return
+        if not any(str(params.get(other)).lower() in words for other, words in needed.items()):
+            other, words = next(iter(needed.items()))
+            raise ValueError(
+                f"{where} has {name!r} and {other} is {_validation.show(params.get(other))}, must be "
+                f"{words[0]!r} with it: {self.booster} would ignore {name}. Set both in a trial, or neither."
+            )
 
     def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters of a trial with those that are fixed."""
@@ -178,12 +208,14 @@ class Folds(ABC):
             )
         self.check_names(params, "space")
         whole = {**self.fixed, **params}
-        self._check_booster(whole)
+        for name in whole:
+            self._check_acts(name, "space" if name in params else "fixed", whole)
+        self._check_values(whole)
         return whole
 
     @abstractmethod
-    def _check_booster(self, params: Mapping[str, Any]) -> None:
-        """Refuse kinds of boosting that cannot be tuned here."""
+    def _check_values(self, params: Mapping[str, Any]) -> None:
+        """Refuse values that would be ignored, and kinds of boosting that cannot be tuned here."""
 
     def refuse_dart(self, name: str, value: object) -> None:
         """Later rounds of DART change the trees before them."""

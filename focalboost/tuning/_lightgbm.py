@@ -8,15 +8,35 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from focalboost._boosters.lightgbm import roll_back, training_scores
 from focalboost._boosters.model_text import parameter_names
 from focalboost._boosters.parameters import take_ignored
 from focalboost._typing import Array
 from focalboost.lightgbm import FocalLGBMClassifier
-from focalboost.lightgbm._training import as_stored, check_boosting, objective_is_none
+from focalboost.lightgbm._training import as_stored, check_boosting, objective_is_none, regularization
 from focalboost.tuning._folds import Bins, Folds, Judge, Trained, without_focal
 
 # Of the scikit-learn interface alone.
 _WRAPPER = ("n_estimators", "importance_type", "class_weight", "n_jobs")
+_IGNORED = {
+    "LightGBM reads it for other objectives and metrics.": (
+        *("fair_c", "poisson_max_delta_step", "tweedie_variance_power", "reg_sqrt", "objective_seed"),
+        *("lambdarank_truncation_level", "lambdarank_norm", "lambdarank_position_bias_regularization"),
+        *("label_gain", "eval_at", "auc_mu_weights", "multi_error_top_k", "bagging_by_query"),
+    ),
+    "LightGBM reads it for data in files.": (
+        *("data", "valid", "header", "two_round", "pre_partition", "parser_config_file"),
+        *("precise_float_parser", "label_column", "weight_column", "group_column", "ignore_column"),
+    ),
+    "a trial is trained in one process.": (
+        *("machines", "machine_list_filename", "num_machines", "local_listen_port", "time_out"),
+    ),
+    "trials refit nothing.": ("refit_decay_rate",),
+}
+_OF_DART = ("drop_rate", "max_drop", "skip_drop", "xgboost_dart_mode", "uniform_drop", "drop_seed")
+_OF_GOSS = ("top_rate", "other_rate")
+_OF_QUANTIZED = ("num_grad_quant_bins", "quant_train_renew_leaf", "stochastic_rounding")
+_YES = ("true", "1")
 
 
 class LightGBMFolds(Folds):
@@ -47,6 +67,14 @@ class LightGBMFolds(Folds):
         "seed": "random_state",
         "num_threads": "n_jobs",
     }
+    ignored = {name: why for why, names in _IGNORED.items() for name in names}  # noqa: RUF012  # a constant
+    only_with = {  # noqa: RUF012  # a constant
+        **{name: {"boosting_type": ("dart",)} for name in _OF_DART},
+        **{name: {"data_sample_strategy": ("goss",), "boosting_type": ("goss",)} for name in _OF_GOSS},
+        **{name: {"use_quantized_grad": _YES} for name in _OF_QUANTIZED},
+        "linear_lambda": {"linear_tree": _YES},
+        "extra_seed": {"extra_trees": _YES},
+    }
 
     def _n_copies(self) -> float:
         return super()._n_copies() + 1.0
@@ -65,11 +93,26 @@ class LightGBMFolds(Folds):
     def _native(self, estimator: FocalLGBMClassifier, n_jobs: int) -> dict[str, Any]:
         """Parameters of the Dataset and of training, which have to agree."""
         native = {n: v for n, v in without_focal(estimator.get_params()).items() if n not in _WRAPPER}
-        take_ignored("LightGBM", native)
-        check_boosting(native)
-        return {**native, "num_threads": n_jobs}
+        take_ignored("LightGBM", native)  # only what changes nothing is left of them
+        return {**native, **regularization(estimator, self.target), "num_threads": n_jobs}
 
-    def _check_booster(self, params: Mapping[str, Any]) -> None:
+    def _check_values(self, params: Mapping[str, Any]) -> None:
+        take_ignored("LightGBM", dict(params))
+        check_boosting(params)
+        subsample, freq = params.get("subsample"), params.get("subsample_freq")
+        if subsample not in (None, 1) and freq is not None and freq <= 0:
+            raise ValueError(
+                f"subsample_freq == {freq} with subsample == {subsample}, must be >= 1: LightGBM would take "
+                "no notice of subsample. Leave subsample_freq out, or fix subsample to 1."
+            )
+        if subsample not in (None, 1) and "goss" in (
+            params.get("data_sample_strategy"),
+            params.get("boosting_type"),
+        ):
+            raise ValueError(
+                f"subsample == {subsample} with GOSS, must be 1: GOSS chooses the rows itself. Fix subsample "
+                "to 1."
+            )
         self.refuse_dart("boosting_type", params.get("boosting_type"))
 
     def _bin(self, fold: int, params: Mapping[str, Any], bins: Bins, n_jobs: int) -> Any:
@@ -124,6 +167,7 @@ class LightGBMFolds(Folds):
                 valid_names=["validation"],
                 feval=metric,
                 callbacks=callbacks,
+                keep_training_booster=True,
             )
         except lightgbm.basic.LightGBMError as error:
             if not str(error).startswith("Cannot change"):
@@ -132,5 +176,13 @@ class LightGBMFolds(Folds):
                 f"the trial's parameters need other bins than those that were made once ({error}) Leave them "
                 "to fixed, or pass cache=False to search them."
             ) from error
-        rounds = booster.best_iteration or best["all_rounds"]
+        rounds = booster.best_iteration if booster.best_iteration > 0 else best["all_rounds"]
+        roll_back(booster, rounds)
+        margins = training_scores(booster) + start
+        labels = loss.labels_of(np.asarray(train_set.get_label()), margins)
+        weight = train_set.get_weight()
+        shift = loss.trained_shift(
+            labels, margins, None if weight is None else np.asarray(weight), np.asarray
+        )
+        estimator.loss_ = loss.with_shift(shift)
         return Trained(best["margins"], rounds, best["all_rounds"])

@@ -13,15 +13,25 @@ from sklearn.utils import check_consistent_length
 
 from focalboost import _validation
 from focalboost._classifier.parameters import check_weight
-from focalboost._classifier.record import plain
 from focalboost._classifier.target import Target, read_target
 from focalboost.tuning import _study
 from focalboost.tuning._evaluation import Evaluation, median_rounds
 from focalboost.tuning._folds import Folds, FoldSettings, check_device
-from focalboost.tuning._scoring import Scoring, positive_class
-from focalboost.tuning._space import BOOSTERS, DefaultSpace, Space, baseline_values, evaluate_space
-from focalboost.tuning._splits import as_table, fingerprint, fixed_splits
-from focalboost.tuning._study import BASELINE, ROLE, WORKER
+from focalboost.tuning._optuna import load_optuna, versions
+from focalboost.tuning._positive import positive_class
+from focalboost.tuning._scoring import Scoring
+from focalboost.tuning._space import (
+    BOOSTERS,
+    DefaultSpace,
+    LowestTrial,
+    Space,
+    baseline_values,
+    evaluate_space,
+)
+from focalboost.tuning._splits import as_table, fixed_splits
+from focalboost.tuning._stale import must_run
+from focalboost.tuning._study import BASELINE, ROLE
+from focalboost.tuning._workers import WORKER, this_worker
 
 _PACKAGES = ("focalboost", "optuna", "scikit-learn", "numpy")
 
@@ -197,7 +207,7 @@ class CrossValidatedObjective:
         n_jobs: int | None = None,
         cache: bool = True,
     ) -> None:
-        _study.load_optuna()
+        load_optuna()
         self.booster = _validation.check_choice("booster", booster, BOOSTERS)
         self._y, multilabel = read_target("y", y)
         table = as_table(X)
@@ -221,11 +231,19 @@ class CrossValidatedObjective:
             check_device(device),
             cache,
         )
+        if settings.stop_by == "score" and settings.early_stopping_rounds is None:
+            raise ValueError(
+                "stop_by == 'score' with early_stopping_rounds == None, must be 'loss': nothing stops "
+                "training. Pass early_stopping_rounds, or leave stop_by out."
+            )
         fixed = dict(fixed or {})
         self._folds = folds_of(self.booster)(table, encoded, weight, target, fixed, settings)
-        self._folds.check_names(fixed, "fixed")
+        self._folds.check_fixed(fixed)
         self.scoring.check_labels(self._folds.resolve(fixed, np.arange(len(encoded)), 1), self._y)
         self._space = DefaultSpace(self.booster, fixed) if space is None else space
+        if space is None:
+            # What is fixed may not go with what is searched.
+            self._folds.complete(self._space(LowestTrial()))
         self._fingerprint: dict[str, Any] | None = None
         self._evaluation = Evaluation(self._y, self._folds, self.scoring, self.n_jobs)
         self._folds.log_memory()
@@ -278,7 +296,7 @@ class CrossValidatedObjective:
             If another process took the trial for stale and failed it: before anything is trained, or after
             the fold in which that happened.
         """
-        with _study.must_run(trial):
+        with must_run(trial):
             return self._run(trial)
 
     def _run(self, trial: Any) -> float | tuple[float, ...]:
@@ -286,7 +304,7 @@ class CrossValidatedObjective:
         report = "mean"
         if study is not None:
             # First of all: until a trial has its worker, it is taken for one that nobody began.
-            trial.set_user_attr(WORKER, _study.this_worker())
+            trial.set_user_attr(WORKER, this_worker())
             self._check_study(study)
             if len(self.directions) == 1:
                 report = _study.what_to_report(study, self.report)
@@ -310,30 +328,17 @@ class CrossValidatedObjective:
                 if len(means) == 1:
                     trial.report(means[0] if report == "mean" else score[0], fold)
                 if may_prune and fold + 1 < len(self.splits) and trial.should_prune():
-                    raise _study.load_optuna().TrialPruned
+                    raise load_optuna().TrialPruned
         trial.set_user_attr("num_boost_round", median_rounds(rounds))
         trial.set_user_attr("seconds", round(time.perf_counter() - began, 3))
-        trial.set_user_attr("versions", _study.versions(*_PACKAGES, self.booster))
+        trial.set_user_attr("versions", versions(*_PACKAGES, self.booster))
         return means[0] if len(means) == 1 else tuple(means)
 
     # ------------------------------------------------------------------ one study, one objective
     def _study_record(self) -> dict[str, Any]:
-        """What makes the values of two trials comparable. Reading 1 GB takes about a second, once."""
+        """Made when it is first asked for: reading 1 GB takes about a second."""
         if self._fingerprint is None:
-            folds = self._folds
-            record = {
-                "booster": self.booster,
-                "classes": plain(folds.target.classes),
-                "pos_label": plain(None if self.scoring.positive is None else self.scoring.positive.label),
-                "data": fingerprint(folds.X, folds.encoded, folds.weight),
-                "folds": fingerprint(*(part for split in self.splits for part in split)),
-                "scoring": self.scoring.identities,
-                "fixed": plain(folds.fixed),
-                "num_boost_round": folds.settings.num_boost_round,
-                "early_stopping_rounds": folds.settings.early_stopping_rounds,
-                "stop_by": folds.settings.stop_by,
-            }
-            self._fingerprint = {**record, "name": fingerprint(repr(sorted(record.items())))}
+            self._fingerprint = _study.new_record(self.booster, self._folds, self.scoring)
         return self._fingerprint
 
     def _check_study(self, study: Any) -> None:

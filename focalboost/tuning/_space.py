@@ -214,6 +214,16 @@ class DefaultSpace:
         return params | suggest_booster(trial, self.booster, skip=self.fixed)
 
 
+class LowestTrial:
+    """Answers with the low end of each range: a point of the default space without Optuna."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        return low
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        return low
+
+
 def baseline_values(booster: str) -> dict[str, Any]:
     """Plain log loss with the library's defaults, as far as the default space has names."""
     defaults = {

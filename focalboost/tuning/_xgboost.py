@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
+from focalboost._boosters.configuration import ATTRIBUTE
 from focalboost._boosters.parameters import take_ignored
 from focalboost.tuning._folds import Bins, Folds, Judge, Trained, without_focal
 from focalboost.xgboost import FocalXGBClassifier
@@ -19,7 +20,10 @@ _OF_BINS: dict[str, Any] = {
     "missing": np.nan,
     "enable_categorical": False,
     "feature_types": None,
+    "feature_weights": None,
 }
+# Only DART's configuration has these; XGBoost ignores them elsewhere.
+_OF_DART = ("rate_drop", "one_drop", "skip_drop", "sample_type", "normalize_type")
 
 
 class XGBoostFolds(Folds):
@@ -37,6 +41,7 @@ class XGBoostFolds(Folds):
         "seed": "random_state",
         "nthread": "n_jobs",
     }
+    only_with = {name: {"booster": ("dart",)} for name in _OF_DART}  # noqa: RUF012  # a constant
 
     def new_estimator(self, params: Mapping[str, Any]) -> FocalXGBClassifier:
         device: dict[str, Any] = {} if self.settings.device is None else {"device": self.settings.device}
@@ -46,10 +51,12 @@ class XGBoostFolds(Folds):
         tiny = xgboost.DMatrix(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))
         # The verbosity of a booster is that of the whole process.
         with xgboost.config_context(verbosity=0):
-            booster = xgboost.Booster({"booster": self.fixed.get("booster") or "gbtree"}, [tiny])
+            # DART has all the parameters of trees, and its own.
+            booster = xgboost.Booster({"booster": "dart"}, [tiny])
             return frozenset(_train_parameters(json.loads(booster.save_config())))
 
-    def _check_booster(self, params: Mapping[str, Any]) -> None:
+    def _check_values(self, params: Mapping[str, Any]) -> None:
+        take_ignored("XGBoost", dict(params))
         method, kind = params.get("tree_method"), params.get("booster")
         if method not in (None, "auto", "hist"):
             raise ValueError(
@@ -59,12 +66,17 @@ class XGBoostFolds(Folds):
             raise ValueError(
                 f"booster == {kind!r}, must be 'gbtree' or 'dart': the folds hold quantised data."
             )
+        if params.get("process_type") not in (None, "default"):
+            raise ValueError(
+                f"process_type == {params['process_type']!r}, must be 'default': trials begin anew. Leave it "
+                "out."
+            )
         self.refuse_dart("booster", kind)
         if self.settings.cache:
             for name, default in _OF_BINS.items():
                 fixed = self.fixed.get(name, default)
-                # Identity, for NaN.
-                if params.get(name, fixed) is not fixed and params[name] != fixed:
+                # Identity, for NaN; all of an array.
+                if params.get(name, fixed) is not fixed and not np.array_equal(params[name], fixed):
                     raise ValueError(
                         f"space sets {name!r}, must leave it to fixed: the bins depend on it and are made "
                         "once. Pass cache=False to search it."
@@ -116,6 +128,7 @@ class XGBoostFolds(Folds):
         all_rounds = booster.num_boosted_rounds()
         rounds = all_rounds if patience is None else booster.best_iteration + 1
         margins = booster.predict(dvalid, output_margin=True, iteration_range=(0, rounds))
+        estimator._take_shift(booster.attr(ATTRIBUTE))
         return Trained(margins, rounds, all_rounds)
 
 

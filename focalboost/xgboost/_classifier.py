@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import sys
+from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
-from xgboost import DMatrix, XGBClassifier, XGBModel
+from xgboost import Booster, DMatrix, XGBClassifier, XGBModel
 
 from focalboost._boosters.configuration import ATTRIBUTE
 from focalboost._boosters.continuing import no_record
@@ -15,10 +16,11 @@ from focalboost._boosters.names import refuse_unknown
 from focalboost._boosters.parameters import take_ignored
 from focalboost._boosters.xgboost import Start
 from focalboost._classifier.estimator import FocalEstimator, pairs, split_metrics, warn_of_names
-from focalboost._classifier.parameters import PARAMETERS, check_weight, continued_target
+from focalboost._classifier.parameters import check_weight, continued_target
+from focalboost._classifier.record import PARAMETERS
 from focalboost._classifier.target import Target, read_target
 from focalboost._typing import Array
-from focalboost.xgboost._model import as_booster, from_best_round
+from focalboost.xgboost._model import as_booster, checked, find_record, from_best_round
 from focalboost.xgboost._training import AtEnd, all_metrics
 
 # The booster's own, of names that focal loss has too.
@@ -52,11 +54,13 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         As `hessian` of the losses.
     focal_label_smoothing : float in [0, 1), default=0.0
         A label y is read as y + focal_label_smoothing (1/2 - y). Binary and multi-label only. For noisy
-        labels where only the ranking counts: probabilities are those of the smoothed labels and are not moved
-        back; with .1 at a rate of .005 their mean is .054.
-    focal_probability : {"posterior", "focal"}, default="posterior"
-        What predict_proba returns and predict decides by: the class probability that the margin stands for,
-        or the sigmoid or softmax of the margin, which focal loss distorts.
+        labels where only the ranking counts: smoothing is not undone but for the shift of
+        the mean; without it, with .1 at a rate of .005 the mean is .054.
+    focal_probability : {"posterior", "closed_form", "focal"}, default="posterior"
+        What predict_proba returns and predict decides by. "posterior": the class probability that the margin
+        stands for, shifted so that its mean over the training rows is their (weighted) rate; "closed_form":
+        without the shift, as metrics see it in training; "focal": the sigmoid or softmax of the margin, which
+        focal loss distorts.
     **kwargs
         Parameters of XGBClassifier. `objective`, `base_score`, `scale_pos_weight` and `num_class` cannot act
         under a custom objective and are refused. `eval_metric` takes any number of names and callables.
@@ -105,7 +109,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         focal_alpha_power: float | None = None,
         focal_hessian: Literal["guarded", "exact", "reweighted"] = "guarded",
         focal_label_smoothing: float = 0.0,
-        focal_probability: Literal["posterior", "focal"] = "posterior",
+        focal_probability: Literal["posterior", "closed_form", "focal"] = "posterior",
         objective: None = None,
         **kwargs: Any,
     ) -> None:
@@ -165,7 +169,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         record, model = None, xgb_model
         if xgb_model is not None:
             booster = as_booster(xgb_model)
-            record = booster.attr(ATTRIBUTE)
+            record = find_record(booster, "xgb_model")
             if record is None:
                 raise no_record("xgb_model")
             target = continued_target(record, "xgb_model", labels, multilabel=multilabel)
@@ -183,6 +187,9 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
                 (X_eval, encoded if y_eval is y else target.encode("y of eval_set", y_eval))
                 for X_eval, y_eval in pairs(eval_set)
             ]
+            if sample_weight_eval_set is not None:
+                for (_, labels_eval), weight_eval in zip(eval_set, sample_weight_eval_set, strict=False):
+                    check_weight(weight_eval, len(labels_eval))
         builtin, functions = split_metrics(self.eval_metric)
         with self._all_or_nothing():
             # All that makes the model focal is there before a tool that watches XGBClassifier's fit can look.
@@ -219,7 +226,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
             "callbacks": [
                 Start(self.loss_, self._model_record()),
                 *(self.callbacks or []),
-                AtEnd(self._end_encoding),
+                AtEnd(self._end_training),
             ],
         }
         if not builtin:
@@ -230,8 +237,10 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
     _encoding: tuple[Array, int]
     _n_counted: int
 
-    def _end_encoding(self) -> None:
+    def _end_training(self, booster: Booster) -> None:
+        """Before a tool that watches XGBClassifier's fit can look at the model."""
         del self._encoding
+        self._take_shift(find_record(booster, "the model"))
 
     @property
     def classes_(self) -> Array:
@@ -373,6 +382,18 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         )
         return margins if output_margin else self._decide(self._probabilities(margins))
 
+    def save_model(self, fname: str | PathLike[str]) -> None:
+        """Write the model as XGBoost's JSON or UBJ, with classes, loss and the focal parameters.
+
+        Parameters
+        ----------
+        fname : path
+            Plain XGBoost reads the file too and predicts the focal confidence.
+        """
+        booster = self.get_booster()
+        booster.set_attr(**{ATTRIBUTE: self._record_to_save(booster.attr(ATTRIBUTE))})
+        super().save_model(fname)
+
     def load_model(self, fname: Any) -> None:
         """Load what `save_model` wrote, with classes, loss and the focal parameters.
 
@@ -384,9 +405,13 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         Raises
         ------
         ValueError
-            If the model is not one of this class.
+            If the file is damaged, or the model is not one of this class.
         """
-        super().load_model(fname)
-        # What XGBoost sets from the file would be refused at the next fit.
-        self.objective = self.base_score = None
-        self._restore(self.get_booster().attr(ATTRIBUTE))
+        with self._all_or_nothing():
+            # XGBoost would read the file into the booster of a fitted estimator, which copies of it share.
+            self.__dict__.pop("_Booster", None)
+            with checked(fname) as data:
+                super().load_model(data)
+                # What XGBoost sets from the file would be refused at the next fit.
+                self.objective = self.base_score = None
+                self._restore(find_record(self.get_booster(), "the model"))

@@ -17,7 +17,7 @@ from focalboost._boosters.names import refuse_unknown
 from focalboost._typing import Array
 from focalboost._validation import show
 from focalboost.losses._base import FocalLoss
-from focalboost.xgboost._model import as_booster, from_best_round
+from focalboost.xgboost._model import as_booster, find_record, from_best_round
 
 Metric = Callable[[Any, xgboost.DMatrix], Any]
 
@@ -28,7 +28,8 @@ def start(loss: FocalLoss) -> TrainingCallback:
     In `xgboost.train`, `xgboost.cv`, `XGBClassifier(objective=loss, callbacks=[start(loss)])` and on Dask.
     Before the first round of a new model it sets `objective` and `base_score`, so that training starts at the
     best constant, and stores the loss in the booster's attributes, which survive save and load. A continued
-    model is checked: it goes on with its stored loss, or an error names the cure.
+    model is checked: it goes on with its stored loss, or an error names the cure. After the last round the
+    stored loss is `calibrated` on the training rows, those of all workers.
 
     Parameters
     ----------
@@ -79,8 +80,8 @@ def train(
 
     A loss that is not resolved is resolved for the labels and weights of `dtrain`. Training starts at the
     best constant. The focal loss relative to its start, "focal_loss", is a metric of every eval set, the last
-    one, which early stopping follows. The model keeps its loss (`stored_loss`); plain XGBoost predicts with
-    it.
+    one, which early stopping follows. At the end the posterior's mean over the rows of `dtrain` is put at
+    their rate (`loss.calibrated`). The model keeps its loss (`stored_loss`); plain XGBoost predicts with it.
 
     Parameters
     ----------
@@ -274,7 +275,7 @@ def resolved(loss: FocalLoss, dtrain: xgboost.DMatrix) -> FocalLoss:
 def continued(model: Any, loss: FocalLoss) -> xgboost.Booster:
     """The model to continue, from its best round; an error where it means something else."""
     booster = as_booster(model)
-    stored = booster.attr(ATTRIBUTE)
+    stored = find_record(booster, "xgb_model")
     if stored is None:
         raise no_record("xgb_model")
     go_on(loss, loss.from_json(stored), "xgb_model")

@@ -17,12 +17,12 @@ from focalboost.losses._base import FocalLoss
 class AtEnd(TrainingCallback):
     """Calls a function when the last round is trained, before anyone sees the model."""
 
-    def __init__(self, function: Callable[[], None]) -> None:
+    def __init__(self, function: Callable[[Any], None]) -> None:
         super().__init__()
         self.function = function
 
     def after_training(self, model: Any) -> Any:
-        self.function()
+        self.function(model)
         return model
 
 

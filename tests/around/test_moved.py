@@ -208,7 +208,9 @@ def test_random_forest_of_lightgbm():
 
 @pytest.mark.parametrize("way", [*X_WAYS])
 def test_a_smoothed_loss_says_its_smoothed_rate(way):
-    """As the parameter's documentation has it: p + s (1/2 - p)."""
+    """As the parameter's documentation has it: p + s (1/2 - p), but for the shift at fit."""
     booster = way(BinaryFocalLoss(2.0, label_smoothing=0.1), X1, Y1, 10)
-    p = fxgb.stored_loss(booster).posterior(x_margins(booster, X1))
+    loss = fxgb.stored_loss(booster)
+    assert loss.posterior(x_margins(booster, X1)).mean() == pytest.approx(Y1.mean(), rel=1e-6)
+    p = loss.with_shift(None).posterior(x_margins(booster, X1))
     assert p.mean() == pytest.approx(Y1.mean() + 0.1 * (0.5 - Y1.mean()), abs=0.02)

@@ -13,8 +13,10 @@ from focalboost import xgboost as fxgb  # noqa: E402
 
 X_PARAMS = {"verbosity": 0, "max_depth": 3, "eta": 0.3, "nthread": 1, "seed": 1}
 X_SKLEARN = {"max_depth": 3, "learning_rate": 0.3, "n_jobs": 1, "random_state": 1}
-L_PARAMS = {"num_leaves": 7, "learning_rate": 0.2, "num_threads": 1, "verbosity": -1, "deterministic": True}
-L_SKLEARN = {"num_leaves": 7, "learning_rate": 0.2, "n_jobs": 1, "verbosity": -1, "deterministic": True}
+L_BOTH = {"num_leaves": 7, "learning_rate": 0.2, "verbosity": -1, "deterministic": True}
+# lambda_l2 is named because focalboost's default for several classes is another than LightGBM's.
+L_PARAMS = {**L_BOTH, "num_threads": 1, "lambda_l2": 1.0}
+L_SKLEARN = {**L_BOTH, "n_jobs": 1, "reg_lambda": 1.0}
 
 
 def month(seed, n=1500, shift=0.0):

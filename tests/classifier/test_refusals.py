@@ -45,7 +45,7 @@ from tests.classifier.models import MAKERS, Data, N, lgbm_model
                 ({"focal_label_smoothing": 1.0}, r"^focal_label_smoothing == 1.0, must be in"),
                 (
                     {"focal_probability": "raw"},
-                    r"^focal_probability == 'raw', must be one of 'posterior', 'focal'",
+                    r"^focal_probability == 'raw', must be one of 'posterior', 'closed_form', 'focal'",
                 ),
                 ({"probability": "focal"}, r"^probability == 'focal' is no param.*pass focal_probability\."),
                 ({"label_smoothing": 0.1}, r"^label_smoothing == 0.1 is no par.*focal_label_smoothing\."),

@@ -176,6 +176,25 @@ def test_the_posterior_of_a_collection_is_lazy(labels, loss, collection):
     np.testing.assert_array_equal(np.asarray(found), loss.posterior(raw))
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("collection", [as_array, as_frame])
+@pytest.mark.parametrize(("labels", "loss"), LOSSES)
+def test_a_collection_is_calibrated_as_arrays_are(labels, loss, collection, weighted):
+    y, weight = getattr(Data, labels), Data.weight if weighted else None
+    n_columns = y.shape[1:] if y.ndim == 2 else ((4,) if labels == "multiclass" else ())
+    raw = np.random.default_rng(0).normal(size=(N, *n_columns))
+    loss = loss.for_labels(y)
+    lazy = None if weight is None else collection(weight)
+    found = loss.calibrated(collection(y), collection(raw), lazy)
+    np.testing.assert_allclose(found.logit_shift, loss.calibrated(y, raw, weight).logit_shift, rtol=1e-9)
+
+
+def test_a_collection_of_other_partitions_is_refused():
+    loss, raw = BinaryFocalLoss(2.0), as_array(Data.score)
+    with pytest.raises(ValueError, match=r"^y_true has 1 partitions, must have 4 as raw_prediction"):
+        loss.calibrated(da.from_array(Data.binary, chunks=N), raw)
+
+
 def test_a_loss_travels_light():
     loss = MulticlassFocalLoss(2.0, "balanced").for_labels(Data.multiclass)
     text = pickle.dumps(loss)
@@ -237,12 +256,22 @@ def train_both(client, y, loss, *, weight=None, sizes=(N // 2, N // 2), matrix="
     return theirs, ours, loss
 
 
+def check_shift(two, one):
+    """The posterior's mean is that of the rows of all workers."""
+    from focalboost.xgboost import stored_loss
+
+    found, expected = (stored_loss(booster).logit_shift for booster in (two, one))
+    assert expected is not None
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("labels", "loss"), LOSSES)
 def test_two_workers_train_the_model_of_one_machine(client, labels, loss, weighted):
     weight = Data.weight if weighted else None
     two, one, _ = train_both(client, getattr(Data, labels), loss, weight=weight)
     np.testing.assert_allclose(margins(two), margins(one), rtol=0, atol=1e-5)
+    check_shift(two, one)
 
 
 @pytest.mark.parametrize("matrix", ["DaskDMatrix", "DaskQuantileDMatrix"])
@@ -250,6 +279,7 @@ def test_two_workers_train_the_model_of_one_machine(client, labels, loss, weight
 def test_a_worker_without_rows(client, labels, loss, matrix):
     two, one, _ = train_both(client, getattr(Data, labels), loss, sizes=(N, 0), matrix=matrix)
     np.testing.assert_allclose(margins(two), margins(one), rtol=0, atol=1e-5)
+    check_shift(two, one)
 
 
 @pytest.mark.parametrize("labels", ["binary", "multiclass"])
@@ -446,7 +476,7 @@ def test_lightgbm_on_dask_gives_a_model_that_lives_alone(client, estimator, labe
     loss = loss.for_labels(dy)
     model = train_lightgbm(client, estimator, dX, dy, loss, **options)
     booster = model.booster_
-    assert stored_loss(booster) == loss
+    assert stored_loss(booster).with_shift(None) == loss
     assert type(booster) is lgb.Booster
     alone = train(loss, {"num_leaves": 15, "verbosity": -1, **options}, lgb.Dataset(Data.X, y), 30)
     found, expected = (b.predict(Data.X, raw_score=True) for b in (booster, alone))

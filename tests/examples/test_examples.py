@@ -105,9 +105,15 @@ def test_table_of_your_own(
     figure: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    target = [] if kind == "csv" else ["--target", "isFraud"]
+    target = [] if kind == "csv" else ["--target", "isFraud", "--positive", "1", "--drop", "oldbalanceDest"]
     fraud_detection.main(["--data", str(tables[kind]), *target, *SMALL, "--figure", str(figure)])
     text = capsys.readouterr().out
+    assert text.startswith(f"log.{kind}: 20,000 rows, 400 of them with isFraud == 1; time column: ")
+    assert re.search(r"^type +\S+ +category +its kind ", text, re.MULTILINE)
+    assert bool(re.search(r"^oldbalanceDest +\S+ +dropped +drop= ", text, re.MULTILINE)) == (
+        kind == "parquet"
+    )
+    assert "\nwarnings: " in text
     n_test, n_fraud = sizes(text, "test")
     check_table(text, n_test, n_fraud)
     assert figure.exists()
@@ -126,7 +132,7 @@ def test_table_of_your_own(
         (["--data", "nowhere.csv"], r"path == 'nowhere\.csv', must be a file"),
         (["--data", "{csv}", "--target", "fraud"], r"target == 'fraud', must be a column of log\.csv"),
         (["--data", "{csv}", "--time", "when"], r"time == 'when', must be a column of log\.csv"),
-        (["--target", "fraud"], r"--target and --time name columns of --data FILE"),
+        (["--target", "fraud"], r"--target, --time, --positive and --drop are about --data FILE"),
         (["--rows", "300"], r"n_samples == 300, must leave at least one positive row"),
         (["--rows", "400"], r"rows must hold both classes; give a larger table"),
         ([*SIMULATED, "--gamma", "-1"], r"gamma == -1\.0, must be >= 0"),

@@ -123,7 +123,7 @@ def test_a_table_of_ones_own_without_a_time(
     ("arguments", "message"),
     [
         (["--data", "nowhere.csv"], r"path == 'nowhere\.csv', must be a file"),
-        (["--target", "fraud"], r"--target and --time name columns of --data FILE"),
+        (["--target", "fraud"], r"--target, --time, --positive and --drop are about --data FILE"),
         (["--trials", "-1"], r"--trials must be 0 or more"),
         (["--trials", "0"], r"for a study in a --storage, which is missing"),
         (["--worker"], r"for a study in a --storage, which is missing"),

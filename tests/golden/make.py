@@ -46,8 +46,10 @@ def write(folder: Path) -> None:
     import xgboost as xgb
 
     from focalboost.lightgbm import FocalLGBMClassifier, pack_labels
+    from focalboost.lightgbm import stored_loss as stored_loss_lightgbm
     from focalboost.lightgbm import train as train_lightgbm
     from focalboost.xgboost import FocalXGBClassifier
+    from focalboost.xgboost import stored_loss as stored_loss_xgboost
     from focalboost.xgboost import train as train_xgboost
 
     folder.mkdir(parents=True)
@@ -65,12 +67,15 @@ def write(folder: Path) -> None:
         booster = train_xgboost(loss, {"max_depth": 2, "nthread": 1}, xgb.DMatrix(X, y), 5)
         for ending in ("json", "ubj"):
             booster.save_model(folder / f"xgboost_{task}.{ending}")
-        note(f"xgboost_{task}", loss.posterior(booster.predict(xgb.DMatrix(X[:20]), output_margin=True)))
+        note(
+            f"xgboost_{task}",
+            stored_loss_xgboost(booster).posterior(booster.predict(xgb.DMatrix(X[:20]), output_margin=True)),
+        )
         train_set = lgb.Dataset(X, pack_labels(y) if task == "multilabel" else y)
         params = {"num_leaves": 4, "num_threads": 1, "verbosity": -1}
         model = train_lightgbm(loss, params, train_set, 5)
         model.save_model(folder / f"lightgbm_{task}.txt")
-        note(f"lightgbm_{task}", loss.posterior(model.predict(X[:20], raw_score=True)))
+        note(f"lightgbm_{task}", stored_loss_lightgbm(model).posterior(model.predict(X[:20], raw_score=True)))
         named = NAMES[task][y] if task in NAMES else y
         options = {"focal_gamma": 1.5, "n_estimators": 5, "n_jobs": 1}
         for cls, ending, more in (

@@ -1,5 +1,6 @@
 """Machine code on disk is never stale, a damaged file of it is made anew, and loops are vectorised."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from focalboost._kernels import sigmoid, softmax
 from focalboost._kernels.compile import FAST_MATH, source_digest
-from focalboost._kernels.interface import BOUNDS, kernel_table
+from focalboost._kernels.interface import kernel_bounds, kernel_table
 from tests.structure import PACKAGE
 
 GRADIENT = (
@@ -117,6 +118,121 @@ def test_a_damaged_file_of_the_cache_is_made_anew(copy, ending, content):
     assert (again.stdout, again.stderr) == (expected, "")
 
 
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_a_damaged_file_that_cannot_be_removed_is_only_slower(copy, ending):
+    expected = run(GRADIENT, copy).stdout
+    for path in cached(copy, ending):
+        path.unlink()
+        path.mkdir()
+        (path / "in the way").touch()
+    result = run(GRADIENT, copy)
+    assert (result.returncode, result.stdout) == (0, expected)
+
+
+def test_a_cache_that_cannot_be_written_any_more_is_only_slower(copy):
+    """A full disk: Numba's own caching lets the call fail."""
+    code = (
+        "import numba.core.caching as caching\n"
+        "def refuse(*arguments):\n"
+        "    raise OSError(28, 'No space left on device')\n"
+        "caching.IndexDataCacheFile._save_data = refuse\n"
+    )
+    result = run(code + GRADIENT, copy)
+    assert result.stderr == ""
+    assert not cached(copy, "nbc")
+    assert result.stdout == run(GRADIENT, copy).stdout
+
+
+# Weights or none, both dtypes of margins: one kernel, four tuples of argument types.
+SIGNATURES = """
+import json, sys
+import numpy as np
+from focalboost import BinaryFocalLoss
+found = []
+for case in map(int, sys.argv[1]):
+    raw = np.linspace(-2, 2, 6).astype([np.float32, np.float64][case % 2])
+    weight = [None, np.arange(1.0, 7.0)][case // 2 % 2]
+    loss = BinaryFocalLoss(2.0, n_jobs=1)
+    pair = loss.gradient_hessian(np.arange(6) % 2, raw, weight)
+    found.append([array.tolist() for array in pair])
+print(json.dumps(found))
+"""
+
+
+def start(code, folder, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
+        env={**without_numba(), "PYTHONPATH": str(folder)},
+    )  # fmt: skip
+
+
+def finished(processes):
+    results = [process.communicate(timeout=240) for process in processes]
+    for process, (_, errors) in zip(processes, results, strict=True):
+        assert (process.returncode, errors) == (0, "")
+    return [json.loads(output) for output, _ in results]
+
+
+def test_processes_that_compile_at_once_get_and_leave_the_right_code(copy):
+    """Four processes on an empty cache, each with the calls in another order; then one that reads it all."""
+    orders = ["0123", "3210", "2031", "1302"]
+    without_compiler = "import os; os.environ['NUMBA_DISABLE_JIT'] = '1'\n"
+    plain = finished([start(without_compiler + SIGNATURES, copy, orders[0])])
+    at_once = finished([start(SIGNATURES, copy, order) for order in orders])
+    after = finished([start(SIGNATURES, copy, orders[0])])
+    for order, found in zip([*orders, orders[0]], [*at_once, *after], strict=True):
+        for case, arrays in zip(map(int, order), found, strict=True):
+            for array, expected in zip(arrays, plain[0][case], strict=True):
+                np.testing.assert_allclose(array, expected, rtol=2e-6, atol=1e-7)
+
+
+# Two processes whose writing is interleaved as badly as can be: both have read an empty index before the
+# first writes it, and the first writes its machine code last.
+INTERLEAVED = """
+import sys, time
+from pathlib import Path
+import numba.core.caching as caching
+role, files = sys.argv[2], caching.IndexDataCacheFile
+save_index, save_data = files._save_index, files._save_data
+def step(name, after):
+    deadline = time.monotonic() + 120
+    while after is not None and not Path(after).exists():
+        assert time.monotonic() < deadline, f"{role} waits for {after}"
+        time.sleep(0.01)
+    yield
+    Path(name).touch()
+def in_step(function, name, after):
+    def wrapped(self, *arguments):
+        if "sigmoid_hard" not in self._index_name:
+            return function(self, *arguments)
+        for _ in step(name, after):
+            return_value = function(self, *arguments)
+        return return_value
+    return wrapped
+def index(self, overloads):
+    if "sigmoid_hard" in self._index_name:
+        Path(f"{role} has read").touch()
+        for _ in step(f"{role} has met", {"first": "second has read", "second": "first has read"}[role]):
+            pass
+    after = {"first": None, "second": "first index"}[role]
+    return in_step(save_index, f"{role} index", after)(self, overloads)
+files._save_index = index
+files._save_data = in_step(save_data, f"{role} data", {"first": "second data", "second": None}[role])
+"""
+
+
+def test_writing_that_is_interleaved_gives_no_call_the_code_of_another(copy):
+    without, with_weights = "0", "2"
+    finished([
+        start(INTERLEAVED + SIGNATURES, copy, case, role)
+        for case, role in ((without, "first"), (with_weights, "second"))
+    ])  # fmt: skip
+    ((gradient, *_), (weighted, *_)) = finished([start(SIGNATURES, copy, without + with_weights)])[0]
+    np.testing.assert_allclose(weighted, np.multiply(gradient, np.arange(1.0, 7.0)), rtol=1e-6)
+    assert len(cached(copy, "nbi")) == 2
+
+
 def test_without_the_compiler_the_numbers_are_the_same(tmp_path):
     """NUMBA_DISABLE_JIT=1: for debugging; plain Python rounds each operation, compiled code fuses some."""
     code = """
@@ -154,8 +270,8 @@ np.savez(PATH, *found)
 
 def test_the_digest_is_in_the_name_of_every_cached_kernel():
     kernel = sigmoid.sigmoid_hard
-    assert kernel.__qualname__ == f"sigmoid_hard_{source_digest()}"
-    assert Path(kernel.dispatcher.stats.cache_path).exists()
+    assert kernel.py_func.__qualname__ == f"sigmoid_hard_{source_digest()}"
+    assert Path(kernel.stats.cache_path).exists()
 
 
 def test_kernels_compile_where_no_cache_can_be_written():
@@ -180,7 +296,7 @@ def test_the_loops_are_vectorised():
     out = np.zeros(n, np.float32), np.zeros(n, np.float32)
     table = kernel_table(np.array([2.0, 2.0]), np.array([1.0, 1.0]))
     z = np.zeros((n, 2), np.float32)
-    bounds, one = BOUNDS["guarded"], np.float32(1)
+    bounds, one = kernel_bounds("guarded", np.ones(1)), np.float32(1)
     calls = {
         sigmoid.sigmoid_hard: (x, y, None, table, bounds, *out),
         sigmoid.sigmoid_soft: (x, y, None, table, bounds, one, *out),
@@ -192,7 +308,7 @@ def test_the_loops_are_vectorised():
         pytest.skip("the register names below are those of AVX2")
     for kernel, arguments in calls.items():
         # Numba does not show the machine code of a kernel that came from its cache: compile it anew.
-        fresh = numba.njit(error_model="numpy", fastmath=FAST_MATH, nogil=True)(kernel.function)
+        fresh = numba.njit(error_model="numpy", fastmath=FAST_MATH, nogil=True)(kernel.py_func)
         fresh(*arguments)
         for assembly in fresh.inspect_asm().values():
             wide = [line for line in assembly.splitlines() if "ymm" in line or "zmm" in line]

@@ -98,7 +98,7 @@ def test_all_finite_margins(n_classes, rng):
             assert_same(MulticlassFocalLoss(gamma), rng.integers(0, n_classes, 60), raw)
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1e-8, 1e-30])
 def test_soft_labels(smoothing, rng):
     y = rng.random(37)
     y[::3] = np.round(y[::3])

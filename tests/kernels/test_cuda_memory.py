@@ -140,6 +140,50 @@ def test_arrays_that_someone_holds_are_not_written_again(booster_on_gpu):
     assert not np.array_equal(first, second)
 
 
+class Lazarus:
+    """Comes back from the dead."""
+
+    def __init__(self, saved):
+        self.saved, self.itself = saved, self
+
+    def __del__(self):
+        self.saved.append(self.array)
+
+
+def pointer(array):
+    return array.__cuda_array_interface__["data"][0]
+
+
+@pytest.mark.parametrize("how", ["array", "list", "cycle", "exception", "dying object"])
+def test_device_memory_comes_back_when_nobody_can_reach_it(how):
+    cache, saved = _cuda_memory.DeviceCache(0), []
+    held = cache.outputs((7, 3))[1]
+    where = pointer(held)
+    if how == "list":
+        held = [held]
+    elif how == "cycle":
+        held = [held]
+        held.append(held)
+    elif how == "exception":
+        held = ValueError(held)
+    elif how == "dying object":
+        array, held = held, Lazarus(saved)
+        held.array = array
+        del array, held
+        gc.collect()
+        held = saved
+        assert [pointer(array) for array in saved] == [where]
+    others = [cache.outputs((7, 3)) for _ in range(3)]
+    assert where not in {pointer(array) for pair in others for array in pair}
+    others.clear()
+    assert where not in [pointer(array) for array in cache.outputs((7, 3))]
+    del held
+    saved.clear()
+    gc.collect()
+    assert where in [pointer(array) for array in cache.outputs((7, 3))]
+    assert cache.outputs((3, 7))[0].shape == (3, 7)
+
+
 def test_device_arrays_say_where_they_are_in_plain_numbers(booster_on_gpu):
     xgb, seen = booster_on_gpu, []
     X, y = table(3)

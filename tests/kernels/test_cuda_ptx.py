@@ -15,5 +15,7 @@ def test_float32_kernels_have_no_double_precision():
     result = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, check=False)
     if result.returncode == 2:
         pytest.skip("no NVIDIA compilers, which `pip install 'numba-cuda[cu12]'` brings")
+    if "no attribute 'row_stack'" in result.stderr:
+        pytest.skip("numba-cuda 0.30 compiles nothing with NumPy 2.5")
     assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
     assert "| softmax, shared memory " in result.stdout

@@ -7,7 +7,7 @@ import pytest
 from focalboost import MulticlassFocalLoss
 from focalboost._kernels import rows as _rows
 from focalboost._kernels.compile import FAST_MATH
-from focalboost._kernels.interface import BOUNDS, kernel_table
+from focalboost._kernels.interface import kernel_bounds, kernel_table
 
 ZERO = np.uint64(0)
 
@@ -31,7 +31,7 @@ def test_the_row_of_a_gpu_thread_compiled_for_the_cpu(n_classes, dtype, hessian,
     table = kernel_table(np.array(loss.gamma), np.ones(n_classes))
     found = np.empty((2, n, n_classes), np.float32)
     for i in range(n):
-        inputs = raw[i], ZERO, y[i], weight[i], table, *BOUNDS[hessian], np.float32(1)
+        inputs = raw[i], ZERO, y[i], weight[i], table, *kernel_bounds(hessian, np.ones(1)), np.float32(1)
         assert compiled(*inputs, found[0, i], found[1, i], ZERO) == 0
     for numbers, cpu, size in zip(found, expected, sizes, strict=True):
         assert np.all(np.abs(numbers - cpu) <= 2e-6 * size)
@@ -40,13 +40,13 @@ def test_the_row_of_a_gpu_thread_compiled_for_the_cpu(n_classes, dtype, hessian,
 def test_the_row_of_a_gpu_thread_in_place(rng):
     """In shared memory the gradient is written over the margins."""
     compiled = numba.njit(error_model="numpy", fastmath=FAST_MATH)(_rows.softmax_row)
-    table = kernel_table(np.full(5, 2.0), np.ones(5))
+    table, bounds = kernel_table(np.full(5, 2.0), np.ones(5)), kernel_bounds("guarded", np.ones(5))
     raw = rng.normal(0, 4, (50, 5)).astype(np.float32)
     for i, row in enumerate(raw):
         results = []
         for z in (row, row.copy()):
             gradient, hessian = (z if z is not row else np.empty(5, np.float32)), np.empty(5, np.float32)
-            inputs = z, ZERO, np.float32(i % 5), np.float32(1), table, *BOUNDS["guarded"], np.float32(2)
+            inputs = z, ZERO, np.float32(i % 5), np.float32(1), table, *bounds, np.float32(2)
             compiled(*inputs, gradient, hessian, ZERO)
             results.append((gradient, hessian))
         np.testing.assert_array_equal(results[0], results[1])

@@ -9,11 +9,10 @@ from datetime import timedelta
 
 import optuna
 import pytest
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from focalboost.tuning import _study, baseline_trial, retry_stale_trials
+from focalboost.tuning import baseline_trial, open_storage, retry_stale_trials
+from focalboost.tuning._workers import this_worker
 from tests.tuning.helpers import focal_only, make, study_of
 
 SHORT = 0.01  # seconds after which a trial counts as unclaimed
@@ -23,18 +22,11 @@ POINT = {"focal_gamma": 0.0, "focal_alpha_power": 0.0}
 KILLED = """
 import os, sys
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from focalboost.tuning import open_storage
 
-url = sys.argv[1]
-storage = JournalStorage(JournalFileBackend(url)) if url.endswith(".log") else url
-study = optuna.load_study(storage=storage, study_name="s")
+study = optuna.load_study(storage=open_storage(sys.argv[1]), study_name="s")
 study.optimize(lambda trial: os._exit(9), n_trials=1)
 """
-
-
-def storage_of(url):
-    return JournalStorage(JournalFileBackend(url)) if url.endswith(".log") else url
 
 
 def kill_after_asking(url):
@@ -64,7 +56,7 @@ def new_study(**options):
 def test_a_baseline_whose_process_died_before_its_first_word_is_repeated(kind, tmp_path):
     url = str(tmp_path / "study.log") if kind == "journal" else f"sqlite:///{tmp_path / 'study.db'}"
     objective = objective_of()
-    study = study_of(objective, storage=storage_of(url), study_name="s")
+    study = study_of(objective, storage=open_storage(url), study_name="s")
     objective.enqueue_baseline(study)
     kill_after_asking(url)
     assert states(study) == ["RUNNING"]
@@ -83,7 +75,7 @@ def test_a_baseline_whose_process_died_before_its_first_word_is_repeated(kind, t
 def test_a_random_trial_whose_process_died_before_its_first_word_is_repeated(tmp_path):
     url = str(tmp_path / "study.log")
     objective = objective_of()
-    study = study_of(objective, storage=storage_of(url), study_name="s")
+    study = study_of(objective, storage=open_storage(url), study_name="s")
     study.optimize(objective, n_trials=1)
     kept = study.trials[0]
     for _ in range(2):
@@ -101,7 +93,7 @@ def test_a_random_trial_whose_process_died_before_its_first_word_is_repeated(tmp
 def test_it_is_given_up_after_max_retry(tmp_path):
     url = str(tmp_path / "study.log")
     objective = objective_of()
-    study = study_of(objective, storage=storage_of(url), study_name="s")
+    study = study_of(objective, storage=open_storage(url), study_name="s")
     objective.enqueue_baseline(study)
     for number in range(2):
         kill_after_asking(url)
@@ -113,7 +105,7 @@ def test_it_is_given_up_after_max_retry(tmp_path):
 @pytest.mark.parametrize("kind", ["memory", "journal", "sqlite"])
 def test_a_live_process_whose_trial_was_failed_trains_nothing(kind, tmp_path, caplog):
     url = {"journal": str(tmp_path / "study.log"), "sqlite": f"sqlite:///{tmp_path / 'study.db'}"}.get(kind)
-    objective, study = new_study(storage=url and storage_of(url))
+    objective, study = new_study(storage=url and open_storage(url))
     study.enqueue_trial(POINT)
     trial = study.ask()
     time.sleep(2 * SHORT)
@@ -188,10 +180,10 @@ def test_a_trial_is_claimed_before_anything_else():
     told = []
     objective._check_study = lambda study: told.append(dict(study.trials[0].user_attrs))
     objective(trial)
-    assert told == [{"worker": _study.this_worker()}]
+    assert told == [{"worker": this_worker()}]
     # A claimed trial is judged by its process, however old it is.
     trial = study.ask()
-    trial.set_user_attr("worker", _study.this_worker())
+    trial.set_user_attr("worker", this_worker())
     time.sleep(2 * SHORT)
     assert retry_stale_trials(study, unclaimed_after=SHORT) == []
 
@@ -201,7 +193,7 @@ def test_a_trial_that_was_claimed_meanwhile_is_left_alone():
     trial = study.ask()
     time.sleep(2 * SHORT)
     before = [t for t in study.get_trials() if t.state == TrialState.RUNNING]
-    trial.set_user_attr("worker", _study.this_worker())
+    trial.set_user_attr("worker", this_worker())
 
     class Late:
         """Sees the running trials as they were before."""

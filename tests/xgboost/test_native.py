@@ -5,7 +5,18 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
-from tests.xgboost.training import BINARY, BOOSTER, SOFTMAX, Data, N, margins, train, xgb
+from tests.xgboost.training import (
+    BINARY,
+    BOOSTER,
+    SOFTMAX,
+    SOFTMAX_HESSIAN,
+    Data,
+    N,
+    margins,
+    softmax,
+    train,
+    xgb,
+)
 
 
 # ---------------------------------------------------------------------- independent anchors
@@ -34,8 +45,27 @@ def test_gamma_zero_trains_the_builtin_model(labels, loss, params, matrix, weigh
         params = {**params, "base_score": list(loss.base_score)}
     builtin = train(params, data)
     focal = train(params, data, loss=loss)
+    if labels == "multiclass" and SOFTMAX_HESSIAN != "2p(1-p)":
+        assert np.abs(margins(focal, data) - margins(builtin, data)).max() > 0.01
+        builtin = train_with(softmax("2p(1-p)"), params, data)
     np.testing.assert_allclose(margins(focal, data), margins(builtin, data), rtol=0, atol=1e-5)
     np.testing.assert_allclose(focal.predict(data), builtin.predict(data), rtol=0, atol=5e-6)
+
+
+def train_with(objective, params, data):
+    return xgb.train({**BOOSTER, **params}, data, 50, obj=objective)
+
+
+def test_the_hessian_of_the_builtin_softmax_is_that_of_this_version():
+    data = xgb.DMatrix(Data.X, Data.multiclass, weight=Data.weight)
+    params = {"objective": SOFTMAX, "num_class": 4, "base_score": [0.0, 0.1, 0.2, 0.3]}
+    builtin = margins(train(params, data), data)
+    off = {
+        hessian: np.abs(margins(train_with(softmax(hessian), params, data), data) - builtin).max()
+        for hessian in ("2p(1-p)", "abs(p-y)")
+    }
+    assert off.pop(SOFTMAX_HESSIAN) < 1e-4
+    assert min(off.values()) > 0.01
 
 
 def test_class_weights_are_scale_pos_weight():

@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import cross_val_predict
 
 from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
-from tests.xgboost.training import BINARY, BOOSTER, SOFTMAX, Data, margins, train, xgb
+from tests.xgboost.training import BINARY, BOOSTER, SOFTMAX, SOFTMAX_HESSIAN, Data, margins, train, xgb
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -56,7 +56,10 @@ def test_gamma_zero_trains_the_model_of_the_builtin_objective(labels, loss, obje
         model.fit(Data.X, y, sample_weight=weight).predict(Data.X, output_margin=True)
         for model in (focal, builtin)
     )
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    if labels == "multiclass" and SOFTMAX_HESSIAN != "2p(1-p)":
+        assert np.abs(found - expected).max() > 0.01
+    else:
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 def test_cross_validation_with_the_classifier():

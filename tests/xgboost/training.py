@@ -28,5 +28,24 @@ def train(params, dtrain, rounds=50, loss=None, **kwargs):
     return xgb.train({**BOOSTER, **params}, dtrain, rounds, obj=loss, callbacks=callbacks, **kwargs)
 
 
+# The diagonal Hessian of XGBoost's own softmax: 2 p (1 - p) up to 3.4, as MulticlassFocalLoss has it;
+# abs(p - y) from 3.5 (dmlc/xgboost#12537), where gamma = 0 is not the built-in model any more.
+SOFTMAX_HESSIAN = "2p(1-p)" if tuple(map(int, xgb.__version__.split(".")[:2])) < (3, 5) else "abs(p-y)"
+
+
+def softmax(hessian):
+    """XGBoost's softmax in NumPy, with one Hessian or the other."""
+
+    def objective(raw, data):
+        y = np.eye(raw.shape[1])[data.get_label().astype(int)]
+        p = np.exp(raw - raw.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        second = 2 * p * (1 - p) if hessian == "2p(1-p)" else np.abs(p - y)
+        weight = data.get_weight()[:, None] if data.get_weight().size else 1.0
+        return (p - y) * weight, np.maximum(second * weight, 1e-16)
+
+    return objective
+
+
 def margins(booster, data):
     return booster.predict(data, output_margin=True)

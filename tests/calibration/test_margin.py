@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from focalboost import calibration
 from focalboost.calibration import (
+    _multiclass,
     binary_margin,
     binary_posterior,
     binary_posterior_logit,
@@ -84,7 +84,7 @@ def test_gamma_zero_is_the_logarithm_and_two_classes_are_binary(rng):
 @pytest.mark.parametrize("gamma", [0.0, 0.3, 1.0, 2.0, 10.0])
 def test_slope_of_the_evidence_against_mpmath(gamma):
     s = np.array([-700.0, -30.0, -1.0, 0.0, 0.5, 20.0, 39.9, 40.1, 300.0])
-    got = calibration._evidence_slope(s, np.full(s.shape, gamma))
+    got = _multiclass._evidence_slope(s, np.full(s.shape, gamma))
 
     def evidence(margin):
         p, q = 1 / (1 + mp.exp(-margin)), 1 / (1 + mp.exp(margin))
@@ -185,7 +185,7 @@ def test_the_clipped_values_that_the_errors_name_have_margins():
 
 
 def test_a_margin_that_is_not_found_is_no_number(monkeypatch):
-    monkeypatch.setattr(calibration, "_MOST_STEPS", 1)
+    monkeypatch.setattr(_multiclass, "_MOST_STEPS", 1)
     with pytest.raises(
         ValueError, match=r"^probability\[1, 0\] == .* has no margin that float64 can find for"
     ):

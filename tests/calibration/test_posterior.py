@@ -14,6 +14,8 @@ from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
 from focalboost.calibration import (
     binary_margin,
     binary_posterior,
+    binary_posterior_logit,
+    multiclass_log_posterior,
     multiclass_margin,
     multiclass_posterior,
 )
@@ -197,3 +199,42 @@ def test_gamma_is_one_for_both_classes_or_one_for_each(call):
         ValueError, match=r"^gamma == \(1, 2, 3\), must be one number, or that of class 0 and"
     ):
         call(gamma=(1, 2, 3))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0, (1.0, 100.0)])
+def test_infinite_margins_have_the_limits(gamma):
+    raw = np.array([-np.inf, -1.7e308, 1.7e308, np.inf])
+    np.testing.assert_array_equal(binary_posterior(raw, gamma=gamma, alpha=(1.0, 3.0)), [0, 0, 1, 1])
+    logits = binary_posterior_logit(raw, gamma=gamma)
+    assert logits[0] == -np.inf
+    assert logits[3] == np.inf
+    assert not np.isnan(logits).any()
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0, (1.0, 100.0, 0.0)])
+def test_infinite_margins_of_several_classes(gamma):
+    raw = [[np.inf, 0.0, 1.0], [np.inf, -np.inf, 1.0], [-np.inf, -np.inf, 3.0], [1e308, -1e308, -1e308]]
+    found = multiclass_posterior(raw, gamma=gamma)
+    np.testing.assert_array_equal(found, [[1, 0, 0], [1, 0, 0], [0, 0, 1], [1, 0, 0]])
+    # A class of margin -inf is as if it were not there.
+    two = gamma if isinstance(gamma, float) else gamma[:2]
+    logs = multiclass_log_posterior([[0.5, 2.0, -np.inf]], gamma=gamma)
+    np.testing.assert_allclose(logs[0, :2], multiclass_log_posterior([[0.5, 2.0]], gamma=two)[0], rtol=1e-12)
+    assert logs[0, 2] == -np.inf
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: binary_posterior([0.0, np.nan], gamma=2.0), r"raw_prediction\[1\] == nan, must be a number"),
+        (lambda: multiclass_posterior([[0.0, np.nan]], gamma=2.0), r"raw_prediction\[0, 1\] == nan, must be"),
+        (lambda: multiclass_posterior([[np.inf, np.inf, 0.0]], gamma=2.0), "must have one largest margin"),
+        (
+            lambda: multiclass_posterior([[0.0, 0.0], [-np.inf, -np.inf]], gamma=2.0),
+            r"raw_prediction\[1\] ==",
+        ),
+    ],
+)
+def test_margins_that_say_nothing_are_refused(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()

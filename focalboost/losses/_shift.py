@@ -1,0 +1,144 @@
+"""Calibration in the large: the shift of the posterior's logit that makes its mean the rate of the labels.
+
+Log loss at its minimum has the mean probability of the training rows at their rate. Focal loss has another
+sum at 0, and the mean of its posterior is a few per cent too low. One number for each label, or K - 1 for K
+classes, puts it right and leaves the order of the scores as it is.
+
+Rows may be on several workers or in several partitions: all that is asked of them are sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize, toms748
+from scipy.special import expit, logit, logsumexp
+
+from focalboost._typing import Array
+
+# `total(function)` is the sum over all rows of function(score, labels, weight), an array.
+Total = Callable[[Callable[[Array, Array, Any], Array]], Array]
+
+# No shift of a posterior that says anything is as large: a probability of 1e-300 is at -691.
+_FURTHEST = 1000.0
+
+
+def sigmoid_shift(total: Total) -> Array:
+    """For each label the shift b with which the weighted mean of sigmoid(score + b) is that of the label.
+
+    `score` has shape (n, n_labels). A label that all rows have, or none, keeps its closed form, a shift of 0.
+    """
+
+    def first(score: Array, labels: Array, weight: Any) -> Array:
+        share = _weights(weight, len(score))
+        return np.stack([np.full(score.shape[1], share.sum()), share @ labels, share @ expit(score)])
+
+    sums = total(first)
+    shifts = np.zeros(sums.shape[1])
+    for label, (weight, positive, predicted) in enumerate(sums.T.tolist()):
+        if 0.0 < positive < weight and 0.0 < predicted < weight:
+            shifts[label] = _root(total, label, positive / weight, predicted / weight, weight)
+    return shifts
+
+
+def _root(total: Total, label: int, rate: float, mean: float, weight: float) -> float:
+    def excess(shift: float) -> float:
+        def of_rows(score: Array, _: Array, weights: Any) -> Array:
+            return np.atleast_1d(_weights(weights, len(score)) @ expit(score[:, label] + shift))
+
+        return float(total(of_rows)[0]) / weight - rate
+
+    if abs(mean - rate) <= 1e-12 * rate:
+        return 0.0
+    # Of rows that are all alike this is the shift; else it lies beyond, by a little.
+    near, far = 0.0, float(logit(rate) - logit(mean))
+    while excess(far) * np.sign(far) < 0.0:
+        near, far = far, 1.5 * far
+        if abs(far) > _FURTHEST:
+            raise ValueError(
+                f"the posterior has a mean of {mean:g} where the rate is {rate:g}, must be within reach of a "
+                "shift of its logit: the margins have diverged. Lower learning_rate."
+            )
+    return float(toms748(excess, min(near, far), max(near, far), xtol=1e-11, rtol=1e-11))
+
+
+def softmax_shift(total: Total) -> Array:
+    """For each class the shift with which the weighted mean of softmax(score + shift) is its rate.
+
+    `score` is the logarithm of the posterior, (n, n_classes); the shifts have mean zero. They minimize the
+    mean log loss of the shifted posterior, which is convex: Newton's method in a trust region. Classes
+    without rows keep a shift of 0.
+    """
+    counts = total(_class_weights)
+    rates, n_classes = counts / counts.sum(), len(counts)
+    there = np.flatnonzero(rates)
+    if len(there) < 2:
+        return np.zeros(n_classes)
+    free = there[:-1]  # only differences count: the last one is held at 0
+    known: dict[bytes, _Sums] = {}
+
+    def at(shift: Array) -> _Sums:
+        # Value and second derivative are asked for one after the other.
+        key = shift.tobytes()
+        if key not in known:
+            known.clear()
+            known[key] = _softmax_sums(total, _spread(shift, free, n_classes))
+        return known[key]
+
+    def value(shift: Array) -> tuple[float, Array]:
+        found = at(shift)
+        return found.log_sum - float(rates[free] @ shift), (found.probability - rates)[free]
+
+    def hessian(shift: Array) -> Array:
+        found = at(shift)
+        return (np.diag(found.probability) - found.products)[np.ix_(free, free)]
+
+    # One step of iterative scaling: near enough for Newton's method.
+    means = at(np.zeros(len(free))).probability
+    first = np.log(rates[there]) - np.log(np.maximum(means[there], np.finfo(float).tiny))
+    found = minimize(
+        value, (first - first[-1])[:-1], jac=True, hess=hessian, method="trust-exact", options={"gtol": 1e-12}
+    )
+    shifts = _spread(found.x, free, n_classes)
+    shifts[there] -= shifts[there].mean()
+    return shifts
+
+
+def _class_weights(score: Array, labels: Array, weight: Any) -> Array:
+    return np.bincount(labels, weight, minlength=score.shape[1]).astype(np.float64)
+
+
+class _Sums(NamedTuple):
+    """Weighted means over all rows, of softmax(score + shift)."""
+
+    log_sum: float
+    probability: Array  # (n_classes,)
+    products: Array  # (n_classes, n_classes), of the probabilities of two classes
+
+
+def _softmax_sums(total: Total, shift: Array) -> _Sums:
+    K = len(shift)
+
+    def of_rows(score: Array, _: Array, weight: Any) -> Array:
+        share = _weights(weight, len(score))
+        shifted = score + shift
+        log_sum = logsumexp(shifted, axis=1)
+        p = np.exp(shifted - log_sum[:, None])
+        sums = share.sum(), share @ log_sum
+        return np.concatenate([sums, share @ p, ((p * share[:, None]).T @ p).ravel()])
+
+    sums = total(of_rows)
+    means = sums[1:] / sums[0]
+    return _Sums(float(means[0]), means[1 : K + 1], means[K + 1 :].reshape(K, K))
+
+
+def _spread(shift: Array, free: Array, n_classes: int) -> Array:
+    full = np.zeros(n_classes)
+    full[free] = shift
+    return full
+
+
+def _weights(weight: Any, n: int) -> Array:
+    return np.ones(n) if weight is None else np.asarray(weight, np.float64)
