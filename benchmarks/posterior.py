@@ -216,9 +216,9 @@ def print_summary(results: dict[str, Any]) -> None:
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
-    figure = Figure(figsize=(11, 5), layout="constrained")
+    figure = Figure(figsize=(11, 5.4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.4))
-    left.plot((2e-4, 1), (2e-4, 1), color="0.7", linewidth=1, zorder=1)
+    left.plot((2e-4, 1), (2e-4, 1), color="0.7", linewidth=1, zorder=1, label="predicted = true")
     for size, (kind, color) in zip((7.5, 4, 5.5, 3), COLORS.items(), strict=True):
         curves = results[SIMULATED]["reliability"][kind if kind == BASE else f"gamma 2, {kind}"]
         n, log_p, truth = np.array(curves).sum(axis=0).T
@@ -226,7 +226,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
         label = kind if kind == BASE else f"focal loss, {kind}"
         left.plot(10**log_p, truth, "o-", color=color, label=label, markersize=size, linewidth=1.2)
     left.set(xscale="log", yscale="log", xlabel="predicted probability", ylabel="true probability")
-    left.set_title("Simulated rows, gamma 2", loc="left", fontsize=11)
+    left.set_title("Simulated rows, gamma 2:\nnearer to the grey line is better", loc="left", fontsize=11)
     for place, (name, found) in enumerate(results.items()):
         for offset, kind in zip((-0.05, -0.05, 0.05), list(COLORS)[1:], strict=True):
             versus = [difference(found["scores"], f"gamma {gamma:g}, {kind}", name) for gamma in GAMMAS]
@@ -240,10 +240,16 @@ def draw(results: dict[str, Any], path: Path) -> None:
     right.set_xticks((), minor=True)
     right.set_yticks(range(len(results)), list(results))
     right.set_ylim(len(results) - 0.5, -0.5)
-    right.set_xlabel("log loss against the built-in objective's, %, with 95 % interval")
-    title = "In each set, from top to bottom: gamma " + ", ".join(f"{gamma:g}" for gamma in GAMMAS)
+    right.set_xlabel(
+        "log loss of test rows less that of the built-in, in %\n"
+        "(95 % intervals; axis linear to ±10, then logarithmic)"
+    )
+    title = (
+        "Left of 0: better than the built-in log loss\nLines of a set, from top to bottom: gamma "
+        + ", ".join(f"{gamma:g}" for gamma in GAMMAS)
+    )
     right.set_title(title, loc="left", fontsize=11)
-    figure.legend(loc="outside lower center", ncols=len(COLORS), frameon=False)
+    figure.legend(loc="outside lower center", ncols=len(COLORS) + 1, frameon=False)
     figure.savefig(path, dpi=110)
 
 

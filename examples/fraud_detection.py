@@ -269,14 +269,16 @@ def differences(models: list[Model], values: Array, replicates: Array) -> str:
 def plot_ranking(ax: Axes, y: Array, models: list[Model], values: Array, alert_rate: float) -> None:
     """Precision and recall; with equally many rows reviewed, the models' points lie on one ray."""
     slope = y.mean() / alert_rate
-    ax.axline((0, 0), slope=slope, color="0.6", linewidth=1, linestyle="--", zorder=1)
+    ray = ax.axline((0, 0), slope=slope, color="0.6", linewidth=1, linestyle="--", zorder=1)
+    ray.set_label(f"where {alert_rate:.1%} of the rows are reviewed\n(dots: the models there)")
     for model, value, color, size in zip(models, values, COLORS, (12, 9, 6), strict=True):
         display = PrecisionRecallDisplay.from_predictions(y, model.margin, name=model.name, ax=ax)
         display.line_.set(color=color, linewidth=1.8)
         ax.plot(value[1], value[1] * slope, "o", color=color, markeredgecolor="white", markersize=size)
-    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="Recall", ylabel="Precision", aspect="auto")
-    ax.set_title(f"Ranking (dots: {alert_rate:.1%} of the rows reviewed)")
-    ax.legend(loc="center left", bbox_to_anchor=(0.02, 0.4), frameon=False)
+    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="auto")
+    ax.set(xlabel="Recall: share of the frauds caught", ylabel="Precision: share of frauds among alerts")
+    ax.set_title("Ranking: higher is better", loc="left")
+    ax.legend(loc="center left", bbox_to_anchor=(0.02, 0.36), frameon=False, fontsize=9)
 
 
 def plot_reliability(ax: Axes, y: Array, models: list[Model]) -> None:
@@ -295,11 +297,13 @@ def plot_reliability(ax: Axes, y: Array, models: list[Model]) -> None:
         ax.plot(before, rate, "o--", color=color, markerfacecolor="white", linewidth=1)
         ax.plot(after, rate, "o-", color=color, linewidth=1.8, label=model.name)
         ax.vlines(after, low, high, color=color)
-    ax.plot((1e-6, 1), (1e-6, 1), color="0.6", linewidth=1, zorder=1)
+    ax.plot((1e-6, 1), (1e-6, 1), color="0.6", linewidth=1, zorder=1, label="perfectly calibrated")
+    ax.plot([], [], "o-", color="0.3", linewidth=1.8, label="posterior, 95 % interval\n(no dot: no fraud)")
+    ax.plot([], [], "o--", color="0.3", markerfacecolor="white", linewidth=1, label="raw confidence")
     ax.set(xscale="log", yscale="log", xlim=(1e-5, 1.4), ylim=(3e-6, 1.4))
-    ax.set(xlabel="Mean predicted probability", ylabel="Frequency of fraud")
-    ax.set(title="Reliability (hollow: raw confidence, solid: posterior)")
-    ax.legend(loc="upper left", frameon=False)
+    ax.set(xlabel="Mean predicted probability of fraud", ylabel="Frequency of fraud")
+    ax.set_title("Probabilities: nearer to the grey line is better", loc="left")
+    ax.legend(loc="upper left", frameon=False, fontsize=9)
 
 
 def save_figure(y: Array, models: list[Model], values: Array, options: Options) -> None:
@@ -307,6 +311,7 @@ def save_figure(y: Array, models: list[Model], values: Array, options: Options) 
     left, right = figure.subplots(1, 2)
     plot_ranking(left, y, models, values, options.alert_rate)
     plot_reliability(right, y, models)
+    figure.suptitle(f"Log loss, class weights and focal loss on {y.size:,} test rows, {y.sum():,} frauds")
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)
     options.figure.parent.mkdir(parents=True, exist_ok=True)

@@ -53,6 +53,10 @@ N_FOLDS = 3
 N_REPLICATES = 400
 ORANGE = "#D55E00"  # Okabe and Ito's, which the colour-blind can tell from the blue of the plots
 LOG_TICKS = {"learning_rate": (0.02, 0.05, 0.1, 0.3), "num_leaves": (4, 16, 64, 256)}
+WORDS = {
+    "focal_gamma": "focal_gamma (0: log loss)",
+    "focal_alpha_power": "focal_alpha_power (0: no class weights)",
+}
 SIZE_OF_TREES = {"xgboost": "max_depth", "lightgbm": "num_leaves"}
 MEASURES: tuple[tuple[str, Callable[..., float], str, int], ...] = (  # of what, and how many decimals
     ("average precision", average_precision_score, "margin", 3),
@@ -246,25 +250,35 @@ def save_plots(study: optuna.Study, baseline: Any, options: Options) -> list[Pat
     with experimental():
         history, contour = plots.plot_optimization_history(study), plots.plot_contour(study, params=focal)
         slices = np.ravel(np.asarray(plots.plot_slice(study, params=params)))
-    history.axhline(baseline.value, color=ORANGE, linestyle="--", label="log loss, defaults")
-    history.set(title="Trials and the best so far", ylabel="average precision, mean of the folds")
-    history.legend(loc="lower right")
+    line = history.axhline(baseline.value, color=ORANGE, linestyle="--")
+    history.set(title="What tuning gained on the folds", ylabel="average precision, mean of the folds")
+    history.legend(
+        [history.collections[0], history.lines[0], line],
+        ["trial (pruned ones not shown)", "best trial so far", "log loss, untuned (trial 0)"],
+        loc="lower right", fontsize=9,
+    )  # fmt: skip
     # Optuna sorts the parameters by name.
     x, y = contour.get_xlabel(), contour.get_ylabel()
     contour.scatter(baseline.params[x], baseline.params[y], clip_on=False, **star)
-    contour.set(title="Average precision on the folds (star: log loss)")
+    contour.set(title="Which gamma and class weights rank well (star: log loss)")
+    contour.title.set_fontsize(12)
+    contour.figure.axes[-1].set_ylabel("average precision, folds")
+    for axes, name in ((contour.xaxis, x), (contour.yaxis, y)):
+        axes.set_label_text(WORDS[name])
     for ax in slices:
         name = ax.get_xlabel()
         ax.scatter(baseline.params[name], baseline.value, **star)
         if name in LOG_TICKS:
             ax.set_xticks(LOG_TICKS[name], [f"{tick:g}" for tick in LOG_TICKS[name]])
             ax.xaxis.set_minor_formatter("")
-    slices[0].set(ylabel="average precision")
-    slices[0].figure.suptitle("Every parameter by itself (star: log loss with the library's defaults)")
+    slices[0].set(ylabel="average precision, folds")
+    slices[0].figure.suptitle(
+        "The trials by each parameter, later ones darker (star: log loss with the library's defaults)"
+    )
     pictures: dict[str, Array] = {}
     for name, axes, size, right in (
         ("history", history, (6.5, 4.4), 0.97),
-        ("contour", contour, (6.5, 4.4), 1.0),
+        ("contour", contour, (6.5, 4.4), 0.97),
         ("slice", slices[0], (13.0, 3.6), 0.93),
     ):
         # Optuna's colour bars go with no layout engine of matplotlib's.

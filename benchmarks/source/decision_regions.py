@@ -23,6 +23,8 @@ from typing import Any, Self
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_classification
@@ -50,6 +52,7 @@ PAIRS = (
     (POSTERIOR, LOG_LOSS),
 )  # fmt: skip
 SETTINGS = Settings(max_depth=3)
+REGION = "#F4C77B"
 Draws = dict[str, dict[str, list[float]]]  # way to decide -> measure -> one value a draw
 
 
@@ -152,17 +155,17 @@ def region(models: dict[str, tuple[Predict, Any]], way: str, X: Array, ax: Any, 
 
 
 def draw(boosters: Sequence[str], path: Path) -> None:
-    """The regions of draw 0, log loss's border dashed on all of them."""
+    """The regions of draw 0, log loss's border dashed on all of them; recall and precision of test rows."""
     (X, y, _), test = rows(0)
     ways = (LOG_LOSS, FOCAL, WEIGHTED, POSTERIOR)
     border: Any = {"plot_method": "contour", "levels": [0.5], "colors": "0.3", "linestyles": "--"}
-    figure = Figure(figsize=(11, 2.9 * len(boosters)), layout="constrained")
+    figure = Figure(figsize=(11, 1.0 + 2.9 * len(boosters)), layout="constrained")
     axes = np.atleast_2d(figure.subplots(len(boosters), len(ways), sharex=True, sharey=True))
     for line, booster in zip(axes, boosters, strict=True):
         models = train(booster, Rows(X, y))
         calls = decide(models, test.X)
         for ax, way in zip(line, ways, strict=True):
-            region(models, way, X, ax, levels=[-0.5, 0.5, 1.5], colors=["white", "#F4C77B"])
+            region(models, way, X, ax, levels=[-0.5, 0.5, 1.5], colors=["white", REGION])
             if way != LOG_LOSS:
                 region(models, LOG_LOSS, X, ax, linewidths=0.9, **border)
             for label, color, size in ((0, COLORS[2], 4), (1, COLORS[0], 7)):
@@ -170,7 +173,23 @@ def draw(boosters: Sequence[str], path: Path) -> None:
             recall, precision = (score(test.y, calls[way][0]) for score in (recall_score, precision_score))
             ax.set_title(f"{way}\nrecall {recall:.3f}, precision {precision:.3f}", fontsize=10)
             ax.set(xticks=(), yticks=(), xlabel="", ylabel="")
-        line[0].set_ylabel(booster)
+        line[0].set_ylabel(f"{booster}\nfeature 2")
+    for ax in axes[-1]:
+        ax.set_xlabel("feature 1")
+    dot: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 5}
+    handles = [
+        Patch(facecolor=REGION, edgecolor="0.3", label="predicted as the rare class (at 0.5)"),
+        Line2D([], [], color="0.3", linestyle="--", label="border of that region with log loss"),
+        Line2D([], [], color=COLORS[2], label="training row, common class", **dot),
+        Line2D([], [], color=COLORS[0], label="training row, rare class", **dot),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    figure.suptitle(
+        "At 0.5 focal loss alone decides almost as log loss does; class weights (alpha) find more of the "
+        "rare class\nand raise more false alarms; the posterior takes them back "
+        "(recall and precision: test rows)",
+        fontsize=11,
+    )  # fmt: skip
     figure.savefig(path, dpi=100)
 
 

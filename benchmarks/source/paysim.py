@@ -196,7 +196,7 @@ def print_results(booster: str, results: list[Result], test_to_train: float) -> 
 def draw(results: dict[str, list[Result]], path: Path) -> None:
     """Confusion matrices of the first split: as the tutorial decides, and with the threshold moved."""
     shown = ((WEIGHTED, RAW), (WEIGHTED, BEST), (FOCAL, RAW), ("log loss", RAW))
-    figure = Figure(figsize=(11, 2.9 * len(results)), layout="constrained")
+    figure = Figure(figsize=(11, 0.8 + 2.9 * len(results)), layout="constrained")
     axes = np.atleast_2d(figure.subplots(len(results), len(shown)))
     for row, (booster, found) in zip(axes, results.items(), strict=True):
         for ax, (name, rule) in zip(row, shown, strict=True):
@@ -205,11 +205,19 @@ def draw(results: dict[str, list[Result]], path: Path) -> None:
             norm = LogNorm(1, cells.sum())
             display.plot(ax=ax, colorbar=False, cmap="Blues", values_format=",.0f", im_kw={"norm": norm})
             at = rule if rule == BEST else "0.5"
-            ax.set_title(f"{name}\nat {at}: {wrong(found[0], name, rule):,.0f} wrong", fontsize=9)
-            ax.set(xlabel="predicted", ylabel="")
-        row[0].set_ylabel(f"{booster}\n\ntrue")
+            ax.set_title(f"{name}\nat {at}: {wrong(found[0], name, rule):,.0f} misclassified", fontsize=9)
+            ax.set(xlabel="", ylabel="")
+        row[0].set_ylabel(f"{booster}\n\ntrue class")
     for ax in axes[:, 1:].ravel():
         ax.set_yticklabels([])
+    for ax in axes[-1]:
+        ax.set_xlabel("predicted class")
+    rows, frauds = cells.sum(), cells[1].sum()
+    figure.suptitle(
+        f"{rows:,.0f} test rows, {frauds:,.0f} of them frauds, by verdict (darker: more rows, log scale)\n"
+        "Columns 1 and 2 are one model with its threshold moved; 3 and 4 are focal loss and log loss at 0.5",
+        fontsize=11,
+    )
     figure.savefig(path, dpi=100)
 
 

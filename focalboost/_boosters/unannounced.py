@@ -17,6 +17,7 @@ from focalboost._boosters.continuing import go_on
 from focalboost._boosters.parameters import check_lightgbm_parameters, check_xgboost_parameters
 from focalboost._typing import Array
 
+_LARGEST_GAMMA = 10
 # Boosters that were looked at, and the loss that asked for it: once each.
 _seen: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
@@ -34,6 +35,7 @@ def check_first_call(call: Call, loss: Any, raw: Array) -> None:
     before = _seen.get(update.booster)
     if before is loss:
         return
+    _check_gamma(loss)
     if before is not None:
         go_on(loss, before, "the booster")
     elif update.library == "xgboost":
@@ -42,6 +44,17 @@ def check_first_call(call: Call, loss: Any, raw: Array) -> None:
     else:
         _check_lightgbm(update.booster, call.dataset, loss, raw)
     _seen[update.booster] = loss
+
+
+def _check_gamma(loss: Any) -> None:
+    """The Hessian of an unresolved loss is about 2^-gamma of log loss's: no leaf has min_child_weight."""
+    largest = float(np.max(loss.gamma))
+    if loss.intercept is None and largest > _LARGEST_GAMMA:
+        raise ValueError(
+            f"gamma == {largest:g} of a loss that no labels resolved, must be at most {_LARGEST_GAMMA}: its "
+            "Hessians are so small that min_child_weight may leave no split. Use loss.for_labels(y), whose "
+            "scale makes up for it."
+        )
 
 
 def _check_xgboost(booster: Any, matrix: Any, loss: Any, raw: Array) -> None:

@@ -90,7 +90,8 @@ def train(
         default of 0 it may diverge.
     train_set : lightgbm.Dataset
         With labels (several a row: `pack_labels`), and row weights if there are any. An `init_score` of its
-        own takes the place of the start: every valid set needs one, and predictions do not have it.
+        own, not all of it 0, takes the place of the start: every valid set needs one, and predictions do not
+        have it. All zeros are what LightGBM itself leaves after a continued training, and count as none.
     num_boost_round : int, default=100
         Rounds.
     valid_sets, valid_names, callbacks, keep_training_booster

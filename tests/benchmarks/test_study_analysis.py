@@ -360,6 +360,29 @@ def test_figures(study, scored, tmp_path, monkeypatch):
     )
 
 
+def test_figure_of_the_committed_results_shows_ratios_and_the_means_of_the_tables(study):
+    committed = study.ranks.load(FOLDER / "results")
+    rows = study.plot.ordered_rows(committed)
+    means = rows.index[rows["set"] == ""]
+    assert rows.loc[means, "label"].tolist() == [
+        "mean of 19 binary sets", "mean of 6 multi-class sets", "mean of 3 multi-label sets"
+    ]  # fmt: skip
+    measure = study.measures.LOG_LOSS
+    both = study.plot.estimates(committed, rows, measure, "both")
+    # The tables: -9.1 %, -4.7 % and +8.7 %.
+    np.testing.assert_allclose(both.loc[means, "middle"], (0.909, 0.953, 1.087), atol=6e-4)
+    assert both.drop(means)["middle"].isna().all()
+    one = study.plot.estimates(committed, rows, measure, "xgboost")
+    assert (one["low"] > 0).all()
+    # A tenth of the loss; 100 % of the baseline's mean was not enough for the interval of the difference.
+    shuttle = one.loc[rows.index[rows["set"] == "shuttle_2"][0]]
+    logs = np.log(committed.main.loc[("binary", "shuttle_2", "xgboost")].xs(measure, axis=1, level="measure"))
+    ratios = np.exp(logs["focal"] - logs["log loss"])
+    expected = (np.sqrt(ratios.prod()), ratios.min(), ratios.max())
+    np.testing.assert_allclose(shuttle[["middle", "low", "high"]].astype(float), expected)
+    assert shuttle["apart"]
+
+
 # ---------------------------------------------------------------------- what is missing or wrong
 def run_score(study, monkeypatch, folder, out):
     monkeypatch.setattr(sys, "argv", ["score.py", str(folder), "--out", str(out), "--processes", "1"])

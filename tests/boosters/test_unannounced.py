@@ -103,3 +103,15 @@ def test_a_model_of_lightgbm_is_continued_with_the_callback_only(before):
         ValueError, match=r"^init_model is continued without start\(loss\), must be continued w"
     ):
         lgb.train(params, of_lightgbm.dataset(), 2, init_model=model)
+
+
+@pytest.mark.parametrize("gamma", [11.0, (0.0, 50.0)])
+def test_a_loss_that_no_labels_resolved_has_a_gamma_with_which_trees_can_split(gamma):
+    loss = BinaryFocalLoss(gamma)
+    message = r"^gamma == (11|50) of a loss that no labels resolved, must be at most 10.*for_labels\(y\)"
+    data = of_lightgbm.dataset()
+    with pytest.raises(ValueError, match=message):
+        lgb.train({**of_lightgbm.PARAMS, "objective": loss}, data, 1)
+    rows = of_xgboost.Data
+    with pytest.raises(ValueError, match=message):
+        xgb.train({"objective": "binary:logistic"}, xgb.DMatrix(rows.X, rows.binary), 1, obj=loss)
