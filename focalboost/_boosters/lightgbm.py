@@ -55,6 +55,7 @@ class TrainingBooster(Booster):
     focal_loss: Any
     focal_record: str
     focal_calibrate: bool
+    focal_before: Any  # the shift of a continued model
     focal_calibrated: tuple[int, str]  # after which round, and the record with the shift
     focal_shift: Array  # of the scores: the intercept of a new model, 0 of a continued one
     focal_margins: dict[int, Array]  # the scores of each data set with it
@@ -94,6 +95,7 @@ class TrainingBooster(Booster):
                 "beside start(loss)."
             )
         before = calls_counted()
+        self.focal_calibrated = -1, ""
         with self._entered():
             finished = bool(super().update(train_set, self._shifted(fobj)))
         if calls_counted() == before:
@@ -127,7 +129,10 @@ class TrainingBooster(Booster):
             return str(text)
         if num_iteration is None:
             num_iteration = self.best_iteration
+        # After early stopping predictions use the best rounds, and the scores have all.
+        ended_early = 0 < self.best_iteration < self.current_iteration()
         is_whole = start_iteration == 0 and num_iteration in {-1, 0, self.current_iteration()}
+        is_whole = is_whole and not ended_early
         record = self._record() if is_whole else self.focal_record
         # The first trees hold the intercept; what begins later does not have it, as in LightGBM's own models.
         shift = self.focal_shift if start_iteration == 0 else np.zeros_like(self.focal_shift)
@@ -135,19 +140,19 @@ class TrainingBooster(Booster):
 
     def _record(self, *, ended: bool = False) -> str:
         """With the shift of the posterior for all trees so far, from the rows of the training."""
-        loss, data = self.focal_loss, self.train_set
+        loss, data = self.focal_loss, getattr(self, "train_set", None)  # free_dataset() takes it away
         # Of several machines each sees its own rows, and LightGBM sums nothing for Python.
-        if not self.focal_calibrate or data is None or _number(self.params, "num_machines", 1) > 1:
-            return self.focal_record
         if self.focal_calibrated[0] == self.current_iteration():
             return self.focal_calibrated[1]
+        if not self.focal_calibrate or data is None or _number(self.params, "num_machines", 1) > 1:
+            return self.focal_record
         if _word(self.params, "boosting") == "dart" and not ended:
             return self.focal_record
         margins = training_scores(self) + self.focal_shift
         labels = loss.labels_of(np.asarray(data.get_label()), margins)
         weight = data.get_weight()
         weights = None if weight is None else np.asarray(weight)
-        shift = loss.trained_shift(labels, margins, weights, np.asarray)
+        shift = loss.trained_shift(labels, margins, weights, np.asarray, self.focal_before)
         self.focal_calibrated = self.current_iteration(), str(loss.recorded(self.focal_record, shift))
         return self.focal_calibrated[1]
 
@@ -180,6 +185,8 @@ class TrainingBooster(Booster):
     def set_leaf_output(self, tree_id: int, leaf_id: int, value: float) -> Self:
         # The live first trees are without the start, which what leaves the booster has.
         shift = self.focal_shift[tree_id] if tree_id < self.focal_shift.size else 0.0
+        # The scores of the training rows do not follow.
+        self.focal_calibrate, self.focal_calibrated = False, (-1, "")
         super().set_leaf_output(tree_id, leaf_id, value - shift)
         return self
 
@@ -200,7 +207,7 @@ class TrainingBooster(Booster):
 
     def model_from_string(self, model_str: str) -> Booster:
         """The last act of `lightgbm.train`: a plain Booster of the text that this one gave."""
-        if self.train_set is not None and self.num_trees() > 0:
+        if getattr(self, "train_set", None) is not None and self.num_trees() > 0:
             # The scores of the training rows go back to the best round with the trees after it.
             roll_back(self, self.best_iteration if self.best_iteration > 0 else self.current_iteration())
             model_str = model_text.with_record(model_str, self._record(ended=True))
@@ -212,6 +219,7 @@ class TrainingBooster(Booster):
             "focal_shift",
             "focal_margins",
             "focal_calibrate",
+            "focal_before",
             "focal_calibrated",
         ):
             vars(self).pop(name, None)
@@ -243,7 +251,9 @@ def _number(params: Any, name: str, default: int) -> int:
 
 
 def _word(params: Any, name: str) -> str:
-    named = [str(params[alias]) for alias in lightgbm_aliases(name) if params.get(alias) is not None]
+    """A parameter in small letters: LightGBM's main name wins over aliases, of these the shortest."""
+    names = sorted(lightgbm_aliases(name), key=lambda alias: (alias != name, len(alias), alias))
+    named = [str(params[alias]).lower() for alias in names if params.get(alias) is not None]
     return named[0] if named else ""
 
 
@@ -304,9 +314,10 @@ class Start:
             stored = self.loss.from_json(record)
             check_stored(stored, text, "init_model")
             loss = go_on(self.loss, stored, "init_model")
+            before = stored.logit_shift
             shift = np.zeros(n_outputs)
         else:
-            loss, shift = self.loss, self._start(booster, n_outputs)
+            loss, shift, before = self.loss, self._start(booster, n_outputs), None
             record = loss.to_json()
         # Spares LightGBM the reset of its parameters before the first tree, which makes training fail where
         # no feature can be split, and draws other columns for feature_fraction. The objective is "none"
@@ -314,6 +325,7 @@ class Start:
         no_refit(booster)
         booster.__class__ = TrainingBooster
         booster.focal_asked, booster.focal_loss, booster.focal_shift = self.loss, loss, shift
+        booster.focal_before = before
         booster.focal_margins, booster.focal_calibrate, booster.focal_calibrated = (
             {},
             self.calibrate,

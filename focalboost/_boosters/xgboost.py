@@ -41,6 +41,8 @@ class Start(TrainingCallback):
         self.loss, self.record, self.calibrate = loss, record, calibrate
         self._n_classes: int | None = getattr(loss, "n_classes", None)
         self._losses: dict[int, Any] = {}  # that boosters in training go on with, by their id
+        self._before: Any = None  # the shift of a continued model
+        self._trained: xgboost.Booster | None = None  # a booster that a round was trained of
         self._calls: int | None = None  # before the first round
 
     # ------------------------------------------------------------------ before the first round
@@ -57,9 +59,9 @@ class Start(TrainingCallback):
         if booster.attr(ATTRIBUTE) is not None:
             loss = check_continued(self.loss, booster)
             check_xgboost_parameters(booster, self._n_classes)
-            # The shift of the model so far is not that of the model to come.
+            self._before = self.loss.from_json(booster.attr(ATTRIBUTE)).logit_shift
             record = self.record or booster.attr(ATTRIBUTE)
-            booster.set_attr(**{ATTRIBUTE: loss.recorded(record, None)})
+            booster.set_attr(**{ATTRIBUTE: loss.recorded(record, self._before)})
             return loss
         learner = learner_config(booster)
         check_xgboost_parameters(booster, self._n_classes)
@@ -125,6 +127,10 @@ class Start(TrainingCallback):
     def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         """The loss finds its booster by what is entered here."""
         for booster, matrix in _boosters(model):
+            if self._trained is None and self._before is not None:
+                # The shift of the model so far is not that of the model to come.
+                record = booster.attr(ATTRIBUTE)
+                booster.set_attr(**{ATTRIBUTE: self._losses[id(booster)].recorded(record, None)})
             enter("xgboost", booster, self.loss, self._losses[id(booster)], matrix)
         return False
 
@@ -132,6 +138,7 @@ class Start(TrainingCallback):
         """XGBoost on Spark takes `obj`, which its documentation does not name: a version may ignore it."""
         for booster, _ in _boosters(model):
             leave(booster)
+            self._trained = booster
         if self._calls is not None and self._calls == calls_counted():
             raise RuntimeError(
                 f"obj must be {self.loss!r}: a round was trained without it. Pass obj=loss to train, cv or "
@@ -144,12 +151,13 @@ class Start(TrainingCallback):
     # ------------------------------------------------------------------ after the last round
     def after_training(self, model: Any) -> Any:
         """The rows of the training are at hand only now: the posterior's mean is put at their rate."""
-        if isinstance(model, xgboost.Booster) and self.calibrate:
-            self._calibrate(model, self._losses[id(model)])
+        trained, self._trained = self._trained, None
+        if isinstance(model, xgboost.Booster) and self.calibrate and trained is not None:
+            # Another callback may hand on a part of the booster that was trained, which is another object.
+            self._calibrate(model, self._losses[id(trained)], trained_on(trained))
         return model
 
-    def _calibrate(self, booster: xgboost.Booster, loss: Any) -> None:
-        matrix = trained_on(booster)
+    def _calibrate(self, booster: xgboost.Booster, loss: Any, matrix: Any) -> None:
         # All workers of a cluster sum together, or none.
         known, workers = sum_over_workers(np.array([float(matrix is not None), 1.0]))
         if known < workers:
@@ -157,7 +165,8 @@ class Start(TrainingCallback):
         raw = loss.margins_of(_final_margins(booster, matrix))
         labels = shaped_like(matrix.get_label(), raw)
         weight = matrix.get_weight()
-        shift = loss.trained_shift(labels, raw, weight if weight.size else None, sum_over_workers)
+        weights = weight if weight.size else None
+        shift = loss.trained_shift(labels, raw, weights, sum_over_workers, self._before)
         booster.set_attr(**{ATTRIBUTE: loss.recorded(booster.attr(ATTRIBUTE), shift)})
 
 

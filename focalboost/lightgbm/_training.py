@@ -34,7 +34,7 @@ _EVAL_XY = "eval_X" in inspect.signature(LGBMModel.fit).parameters  # LightGBM 4
 def check_boosting(params: Mapping[str, Any]) -> None:
     """Refuse the kind of boosting that takes no objective but LightGBM's."""
     for name in ("boosting_type", "boosting", "boost"):
-        if params.get(name) in ("rf", "random_forest"):
+        if str(params.get(name)).lower() in ("rf", "random_forest"):
             raise ValueError(
                 f"{name} == {params[name]!r}, must be 'gbdt' or 'dart': LightGBM's random forest takes "
                 "no custom objective."
@@ -57,7 +57,9 @@ def objective_is_none() -> Callable[[Any], None]:
 
 def regularization(estimator: Any, target: Target) -> dict[str, float]:
     """reg_lambda where the user leaves it open."""
-    if estimator.reg_lambda is not None or set(estimator._other_params) & lightgbm_aliases("lambda_l2"):
+    others = estimator._other_params
+    named = any(others.get(name) is not None for name in lightgbm_aliases("lambda_l2"))
+    if estimator.reg_lambda is not None or named:
         return {}
     return {"reg_lambda": LAMBDA_OF_SEVERAL if target.task == "multiclass" else 0.0}
 

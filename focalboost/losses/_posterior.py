@@ -16,6 +16,8 @@ from focalboost._typing import Array
 from focalboost.calibration import shifted, shifted_softmax
 from focalboost.losses._shift import Total, sigmoid_shift, softmax_shift
 
+_BLOCK = 65_536
+
 
 class Posterior(ABC):
     """What a loss has to say of probabilities; the loss brings the closed form and its inverse."""
@@ -179,28 +181,46 @@ class Posterior(ABC):
         return self.with_shift(self.found_shift(total))
 
     # ------------------------------------------------------------------ how
-    def found_shift(self, total: Total) -> Any:
-        """The shift of the rows that `total` sums over."""
+    def found_shift(self, total: Total, before: Any = None) -> Any:
+        """The shift of the rows that `total` sums over; that of before where a class has no rows."""
         if self.softmax:
-            return tuple(softmax_shift(total).tolist())
-        shifts = sigmoid_shift(total).tolist()
+            shift = softmax_shift(total)
+            return before if shift is None else tuple(shift.tolist())
+        old = np.zeros(1) if before is None else np.atleast_1d(np.asarray(before, float))
+        found = sigmoid_shift(total)
+        shifts = np.where(np.isnan(found), old, found).tolist()
         return tuple(shifts) if self._several() else shifts[0]
 
     def trained_shift(
-        self, y_true: Any, raw_prediction: Any, sample_weight: Any, add: Callable[[Array], Array]
+        self,
+        y_true: Any,
+        raw_prediction: Any,
+        sample_weight: Any,
+        add: Callable[[Array], Array],
+        before: Any = None,
     ) -> Any:
         """The shift at the end of a training whose rows may be on several workers: `add` sums over them.
 
-        None, with a warning, where there is none to find: the training is not lost.
+        None, with a warning, where there is none to find: the training is not lost. `before` is that of a
+        continued model.
         """
         if self._is_log_loss():
             return None
-        of_rows = total_of(*self._scored(y_true, raw_prediction, sample_weight))
+        scored, problem = None, "the rows of another worker have no margins"
         try:
-            return self.found_shift(lambda function: add(of_rows(function)))
-        except ValueError as error:
-            warnings.warn(f"the posterior is left as it is: {error}", UserWarning, stacklevel=2)
-            return None
+            scored = self._scored(y_true, raw_prediction, sample_weight)
+        except (ValueError, MemoryError) as error:
+            problem = str(error) or type(error).__name__
+        # All workers of a cluster go on together, or none.
+        known, workers = add(np.array([float(scored is not None), 1.0]))
+        if scored is not None and known == workers:
+            of_rows = total_of(*scored)
+            try:
+                return self.found_shift(lambda function: add(of_rows(function)), before)
+            except (ValueError, MemoryError) as error:
+                problem = str(error) or type(error).__name__
+        warnings.warn(f"the posterior is left as it is: {problem}", UserWarning, stacklevel=2)
+        return None
 
     def _several(self) -> bool:
         """Whether there is a shift for each of several outputs; False of a binary loss."""
@@ -213,7 +233,10 @@ class Posterior(ABC):
         y, raw, weight = self._check_arrays(y_true, raw_prediction, sample_weight)
         if weight is not None:
             _validation.raise_for_bad_weight(weight)
-        score = self._closed_form(raw)
+        # A block at a time: the closed form of several classes takes many times the memory of the margins.
+        score: Array = np.empty(raw.shape)
+        for rows in _blocks(len(raw)):
+            score[rows] = self._closed_form(raw[rows])
         if self.softmax:
             _validation.classes(score.shape[1]).check(y, "y_true")
             return score, y.astype(np.intp), weight
@@ -242,6 +265,15 @@ def total_of(score: Array, labels: Array, weight: Array | None) -> Total:
     """Sums over rows in memory."""
 
     def total(function: Callable[[Array, Array, Any], Array]) -> Array:
-        return function(score, labels, weight)
+        parts = (
+            function(score[rows], labels[rows], None if weight is None else weight[rows])
+            for rows in _blocks(len(score))
+        )
+        return np.asarray(sum(parts))
 
     return total
+
+
+def _blocks(n_rows: int) -> list[slice]:
+    """At least one, so that no rows have sums of 0."""
+    return [slice(start, start + _BLOCK) for start in range(0, max(n_rows, 1), _BLOCK)]

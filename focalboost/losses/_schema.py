@@ -196,9 +196,13 @@ def _gamma(unit: str, least: int) -> Key:
 
 def _shift(unit: str, least: int) -> Key:
     return Key(
-        f"null or a list of one number per {unit}",
-        lambda value, n: value is None or _all(is_number, value, n, least),
+        f"null or a list of one number per {unit}, from -1000 to 1000",
+        lambda value, n: value is None or _all(_is_shift, value, n, least),
     )
+
+
+def _is_shift(value: Any) -> bool:
+    return is_number(value) and abs(value) <= 1000
 
 
 def _is_named(value: Any) -> bool:
@@ -219,7 +223,9 @@ KEYS: dict[str, dict[str, Key]] = {
         "intercept": Key(
             "null or a number in the range of float32", lambda value, _: value is None or _is_margin(value)
         ),
-        "logit_shift": Key("null or a number", lambda value, _: value is None or is_number(value)),
+        "logit_shift": Key(
+            "null or a number from -1000 to 1000", lambda value, _: value is None or _is_shift(value)
+        ),
         "label_smoothing": _SMOOTHING,
     },
     "MulticlassFocalLoss": {

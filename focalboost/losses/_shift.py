@@ -23,12 +23,21 @@ Total = Callable[[Callable[[Array, Array, Any], Array]], Array]
 
 # No shift of a posterior that says anything is as large: a probability of 1e-300 is at -691.
 _FURTHEST = 1000.0
+# Relative; what Newton's method leaves at ordinary margins is 1e-9.
+_NEAR = 1e-4
+
+
+def _out_of_reach(mean: float, rate: float) -> ValueError:
+    return ValueError(
+        f"the posterior has a mean of {mean:g} where the rate is {rate:g}, must be within reach of a shift "
+        "of its logit: the margins have diverged. Lower learning_rate."
+    )
 
 
 def sigmoid_shift(total: Total) -> Array:
     """For each label the shift b with which the weighted mean of sigmoid(score + b) is that of the label.
 
-    `score` has shape (n, n_labels). A label that all rows have, or none, keeps its closed form, a shift of 0.
+    `score` has shape (n, n_labels). NaN for a label that all rows have, or none.
     """
 
     def first(score: Array, labels: Array, weight: Any) -> Array:
@@ -36,9 +45,9 @@ def sigmoid_shift(total: Total) -> Array:
         return np.stack([np.full(score.shape[1], share.sum()), share @ labels, share @ expit(score)])
 
     sums = total(first)
-    shifts = np.zeros(sums.shape[1])
+    shifts = np.full(sums.shape[1], np.nan)
     for label, (weight, positive, predicted) in enumerate(sums.T.tolist()):
-        if 0.0 < positive < weight and 0.0 < predicted < weight:
+        if 0.0 < positive < weight:
             shifts[label] = _root(total, label, positive / weight, predicted / weight, weight)
     return shifts
 
@@ -57,26 +66,21 @@ def _root(total: Total, label: int, rate: float, mean: float, weight: float) -> 
     while excess(far) * np.sign(far) < 0.0:
         near, far = far, 1.5 * far
         if abs(far) > _FURTHEST:
-            raise ValueError(
-                f"the posterior has a mean of {mean:g} where the rate is {rate:g}, must be within reach of a "
-                "shift of its logit: the margins have diverged. Lower learning_rate."
-            )
+            raise _out_of_reach(mean, rate)
     return float(toms748(excess, min(near, far), max(near, far), xtol=1e-11, rtol=1e-11))
 
 
-def softmax_shift(total: Total) -> Array:
+def softmax_shift(total: Total) -> Array | None:
     """For each class the shift with which the weighted mean of softmax(score + shift) is its rate.
 
     `score` is the logarithm of the posterior, (n, n_classes); the shifts have mean zero. They minimize the
-    mean log loss of the shifted posterior, which is convex: Newton's method in a trust region. Classes
-    without rows keep a shift of 0.
+    mean log loss of the shifted posterior, which is convex: Newton's method in a trust region. None where a
+    class has no rows: its rate of 0 is no rate that a shift can reach.
     """
     counts = total(_class_weights)
-    rates, n_classes = counts / counts.sum(), len(counts)
-    there = np.flatnonzero(rates)
-    if len(there) < 2:
-        return np.zeros(n_classes)
-    free = there[:-1]  # only differences count: the last one is held at 0
+    if not counts.all():
+        return None
+    rates = counts / counts.sum()
     known: dict[bytes, _Sums] = {}
 
     def at(shift: Array) -> _Sums:
@@ -84,26 +88,30 @@ def softmax_shift(total: Total) -> Array:
         key = shift.tobytes()
         if key not in known:
             known.clear()
-            known[key] = _softmax_sums(total, _spread(shift, free, n_classes))
+            # Only differences count: the last class is held.
+            known[key] = _softmax_sums(total, np.append(shift, 0.0))
         return known[key]
 
     def value(shift: Array) -> tuple[float, Array]:
         found = at(shift)
-        return found.log_sum - float(rates[free] @ shift), (found.probability - rates)[free]
+        return found.log_sum - float(rates[:-1] @ shift), (found.probability - rates)[:-1]
 
     def hessian(shift: Array) -> Array:
         found = at(shift)
-        return (np.diag(found.probability) - found.products)[np.ix_(free, free)]
+        return (np.diag(found.probability) - found.products)[:-1, :-1]
 
     # One step of iterative scaling: near enough for Newton's method.
-    means = at(np.zeros(len(free))).probability
-    first = np.log(rates[there]) - np.log(np.maximum(means[there], np.finfo(float).tiny))
+    means = at(np.zeros(len(rates) - 1)).probability
+    first = np.log(rates) - np.log(np.maximum(means, np.finfo(float).tiny))
     found = minimize(
         value, (first - first[-1])[:-1], jac=True, hess=hessian, method="trust-exact", options={"gtol": 1e-12}
     )
-    shifts = _spread(found.x, free, n_classes)
-    shifts[there] -= shifts[there].mean()
-    return shifts
+    reached = at(found.x).probability
+    worst = int(np.argmax(np.abs(reached / rates - 1.0)))
+    if not abs(reached[worst] / rates[worst] - 1.0) < _NEAR or np.abs(found.x).max() > _FURTHEST:
+        raise _out_of_reach(float(means[worst]), float(rates[worst]))
+    shifts = np.append(found.x, 0.0)
+    return np.asarray(shifts - shifts.mean())
 
 
 def _class_weights(score: Array, labels: Array, weight: Any) -> Array:
@@ -132,12 +140,6 @@ def _softmax_sums(total: Total, shift: Array) -> _Sums:
     sums = total(of_rows)
     means = sums[1:] / sums[0]
     return _Sums(float(means[0]), means[1 : K + 1], means[K + 1 :].reshape(K, K))
-
-
-def _spread(shift: Array, free: Array, n_classes: int) -> Array:
-    full = np.zeros(n_classes)
-    full[free] = shift
-    return full
 
 
 def _weights(weight: Any, n: int) -> Array:

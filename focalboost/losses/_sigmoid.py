@@ -71,7 +71,7 @@ class SigmoidLoss(FocalLoss):
         return self._gamma_pairs(n_outputs), alpha[:, 1] / alpha[:, 0], np.array(self.label_smoothing)
 
     def _is_log_loss(self) -> bool:
-        if self.alpha == _validation.BALANCED:
+        if self.alpha == _validation.BALANCED or self.label_smoothing > 0.0:
             return False
         n_labels = self._n_outputs() or 1
         alpha = self._alpha_pairs(n_labels)

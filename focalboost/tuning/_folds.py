@@ -219,7 +219,7 @@ class Folds(ABC):
 
     def refuse_dart(self, name: str, value: object) -> None:
         """Later rounds of DART change the trees before them."""
-        if value == "dart" and self.settings.early_stopping_rounds is not None:
+        if str(value).lower() == "dart" and self.settings.early_stopping_rounds is not None:
             raise ValueError(
                 f"{name} == 'dart' with early stopping, must have early_stopping_rounds == None: the model "
                 "of the best round is not kept, because later rounds rescale its trees."

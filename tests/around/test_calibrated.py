@@ -267,3 +267,86 @@ def test_lightgbm_with_several_classes_is_regularized_where_the_user_leaves_it_o
 
     np.testing.assert_array_equal(native(), native(reg_lambda=1.0))
     assert np.abs(native() - native(lambda_l2=0.0)).max() > 0.01
+
+
+# ---------------------------------------------------------------------- what goes wrong around it
+def test_log_loss_of_smoothed_labels_is_shifted():
+    """Its mean is that of the smoothed labels."""
+    for make in CLASSIFIERS:
+        model = make(focal_gamma=0.0, focal_label_smoothing=0.1).fit(Data.X, Data.binary)
+        assert model.predict_proba(Data.X)[:, 1].mean() == pytest.approx(Data.binary.mean(), rel=1e-5)
+
+
+def test_a_booster_without_its_data_set_is_saved_with_the_shift():
+    params, data = {"verbosity": -1, "num_leaves": 7}, lgb.Dataset(Data.X, Data.binary)
+    booster = focalboost.lightgbm.train(LOSSES["binary"], params, data, 5, keep_training_booster=True)
+    before = focalboost.lightgbm.stored_loss(booster)
+    booster.free_dataset()
+    assert focalboost.lightgbm.stored_loss(booster) == before
+    check(before, booster.predict(Data.X, raw_score=True), "binary")
+
+
+def test_a_kept_booster_that_stopped_early_has_the_closed_form():
+    """Its scores are those of all rounds, its predictions those of the best."""
+    half = slice(0, N // 2), slice(N // 2, N)
+    data, valid = (lgb.Dataset(Data.X[rows], Data.binary[rows]) for rows in half)
+    booster = focalboost.lightgbm.train(
+        LOSSES["binary"], {"verbosity": -1, "learning_rate": 0.5}, data, 60, valid_sets=[valid],
+        keep_training_booster=True, callbacks=[lgb.early_stopping(3, verbose=False)],
+    )  # fmt: skip
+    assert 0 < booster.best_iteration < booster.current_iteration()
+    assert focalboost.lightgbm.stored_loss(booster).logit_shift is None
+    text = lgb.Booster(model_str=booster.model_to_string())
+    assert focalboost.lightgbm.stored_loss(text).logit_shift is None
+
+
+@pytest.mark.parametrize("name", ["DART", "Dart"])
+def test_dart_is_known_however_it_is_written(name):
+    params = {"verbosity": -1, "num_leaves": 7, "boosting": name, "drop_rate": 0.5, "skip_drop": 0.0}
+    booster = focalboost.lightgbm.train(LOSSES["binary"], params, lgb.Dataset(Data.X, Data.binary), 10)
+    check(focalboost.lightgbm.stored_loss(booster), booster.predict(Data.X, raw_score=True), "binary")
+    model = FocalLGBMClassifier(
+        n_estimators=10, boosting="dart", drop_rate=0.5, skip_drop=0.0, num_leaves=7, verbosity=-1
+    ).fit(Data.X, Data.binary)
+    assert model.predict_proba(Data.X)[:, 1].mean() == pytest.approx(Data.binary.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("make", CLASSIFIERS, ids=["xgboost", "lightgbm"])
+def test_where_a_class_is_absent_a_continued_model_keeps_the_shift_it_had(make):
+    y = Data.multiclass.astype(int)
+    model = make().fit(Data.X, y)
+    before = model.loss_.logit_shift
+    name = "xgb_model" if hasattr(model, "get_booster") else "init_model"
+    more = make().fit(Data.X[y != 2], y[y != 2], **{name: model})
+    assert more.loss_.logit_shift == before
+    # So does a model of which no round is trained.
+    if name == "xgb_model":
+        data = xgb.DMatrix(Data.X, y)
+        same = focalboost.xgboost.train(MulticlassFocalLoss(2.0), {}, data, 0, xgb_model=model)
+        assert focalboost.xgboost.stored_loss(same).logit_shift == before
+
+
+def test_a_callback_may_hand_on_a_part_of_the_booster():
+    loss = LOSSES["binary"].for_labels(Data.binary)
+    data = xgb.DMatrix(Data.X, Data.binary)
+    stop = xgb.callback.EarlyStopping(rounds=3, save_best=True)
+    other = xgb.DMatrix(Data.X[:200], 1 - Data.binary[:200])
+    booster = xgb.train(
+        {"learning_rate": 1.0}, data, 30, obj=loss, evals=[(other, "v")],
+        callbacks=[stop, focalboost.xgboost.start(loss)], custom_metric=loss.metric, verbose_eval=False,
+    )  # fmt: skip
+    check(focalboost.xgboost.stored_loss(booster), booster.predict(data, output_margin=True), "binary")
+
+
+def test_margins_that_have_diverged_do_not_lose_the_training():
+    data = xgb.DMatrix(Data.X, Data.multiclass)
+    params = {"learning_rate": 1e38, "reg_lambda": 0}
+    with pytest.warns(UserWarning, match="the posterior is left as it is"):
+        booster = focalboost.xgboost.train(MulticlassFocalLoss(2.0), params, data, 1)
+    assert focalboost.xgboost.stored_loss(booster).logit_shift is None
+
+
+def test_a_parameter_of_none_is_as_good_as_left_out():
+    y, make = Data.multiclass.astype(int), CLASSIFIERS[1]
+    found = make(lambda_l2=None).fit(Data.X, y).predict(Data.X, raw_score=True)
+    np.testing.assert_array_equal(found, make().fit(Data.X, y).predict(Data.X, raw_score=True))
