@@ -77,8 +77,8 @@ def train(
     A loss that is not resolved is resolved for the labels and weights of `train_set`. Training starts at the
     best constant, on every data set. The focal loss relative to its start, "focal_loss", is a metric of
     every valid set, after LightGBM's own. At the end the posterior's mean over the rows of `train_set` is put
-    at their rate (`loss.calibrated`); not on several machines. The model keeps its loss (`stored_loss`);
-    plain LightGBM predicts with it.
+    at their rate (`loss.calibrated`); not on several machines, nor with keep_training_booster after early
+    stopping or of DART. The model keeps its loss (`stored_loss`); plain LightGBM predicts with it.
 
     Parameters
     ----------

@@ -136,7 +136,11 @@ class Posterior(ABC):
         classes. The order of a score is not changed. `focalboost.xgboost.train` and `start`,
         `focalboost.lightgbm.train` and `start`, and the classifiers do this with their training rows; call it
         yourself for other rows, or on the margins of a Dask collection. Log loss (gamma 0, one weight for all
-        classes) needs none and gets none.
+        classes, no smoothing) needs none and gets none, and where a class has no rows there is none.
+
+        The shift is that of the margins it was found on: of all trees, or those up to the best round. For a
+        part of them (`iteration_range`, a slice of a booster) find another. Of a model that fits its training
+        rows nearly perfectly it rests on little: find it on rows held out.
 
         Parameters
         ----------
