@@ -13,6 +13,9 @@ from focalboost.tuning._lock import JournalLock
 from focalboost.tuning._optuna import load_optuna
 
 GRACE_PERIOD = 30.0  # seconds, as Optuna's locks have it
+_SLASHES_FORGOTTEN = re.compile(
+    r"(sqlite|postgresql|mysql|mariadb|oracle|mssql)(\+\w+)?:(?!//)", re.IGNORECASE
+)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: C:// is a drive
 _SQLITE_DRIVERS = ("sqlite", "sqlite+pysqlite")
 
@@ -81,6 +84,11 @@ def open_storage(storage: Any, *, grace_period: float | None = None) -> Any:
     seconds = GRACE_PERIOD
     if grace_period is not None:
         seconds = _validation.number("grace_period", grace_period, "> 0 and finite", low=0.0, strict=True)
+    if isinstance(storage, str) and _SLASHES_FORGOTTEN.match(storage):
+        raise ValueError(
+            f"storage == {storage!r}, must be a path or a URL with '://': a file of SQLite is "
+            "'sqlite:///study.db', and a journal of that name './' and the name."
+        )
     is_path = isinstance(storage, os.PathLike) or (isinstance(storage, str) and not _URL.match(storage))
     if grace_period is not None and not is_path:
         raise ValueError(

@@ -229,3 +229,13 @@ def test_what_cannot_be_written(locked):
                 os.seteuid(0)
             Path(folder).chmod(0o755)
         assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "storage", ["sqlite:study.db", "sqlite:/study.db", "postgresql+psycopg2:host/database"]
+)
+def test_a_url_without_its_slashes_is_no_journal(storage, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"must be a path or a URL with '://'.*'sqlite:///study\.db'"):
+        open_storage(storage)
+    assert not list(tmp_path.iterdir())
