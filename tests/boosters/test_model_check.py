@@ -243,6 +243,8 @@ DAMAGES = [
 
 @pytest.mark.parametrize(("damage", "found"), DAMAGES, ids=[found[:40] for _, found in DAMAGES])
 def test_damage_is_refused_by_file_tree_and_rule(damage, found, texts, tmp_path):
+    if found.startswith("values of the") and tuple(map(int, lgb.__version__.split(".")[:2])) < (4, 7):
+        pytest.skip("LightGBM reads the parameters back from 4.7 on")
     path = tmp_path / "model.txt"
     path.write_bytes(damage(texts["focal"]).encode())
     with pytest.raises(ValueError, match=rf"model\.txt: {found}.*save the model again or take another copy"):
