@@ -114,6 +114,7 @@ def test_a_model_of_xgboost_keeps_its_shift(task, weighted, params):
     assert focalboost.xgboost.stored_loss(loaded) == loss
 
 
+@pytest.mark.filterwarnings("ignore:.*gblinear:UserWarning", "ignore:.*gblinear:FutureWarning")
 def test_by_hand_the_callback_of_xgboost_keeps_it_too():
     loss = LOSSES["binary"].for_labels(Data.binary)
     data = xgb.QuantileDMatrix(Data.X, Data.binary)
