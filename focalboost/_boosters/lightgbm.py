@@ -288,10 +288,8 @@ class Start:
     before_iteration = True  # LightGBM's way to mark a callback that comes before a round
     order = -1000  # before all others
 
-    def __init__(
-        self, loss: Any, record: str | None = None, own_start: bool = False, *, calibrate: bool = True
-    ) -> None:
-        self.loss, self.record, self.own_start, self.calibrate = loss, record, own_start, calibrate
+    def __init__(self, loss: Any, record: str | None = None, own_start: bool = False) -> None:
+        self.loss, self.record, self.own_start = loss, record, own_start
 
     def __call__(self, env: Any) -> None:
         """In the first round each booster becomes a TrainingBooster."""
@@ -328,7 +326,7 @@ class Start:
         booster.focal_before = before
         booster.focal_margins, booster.focal_calibrate, booster.focal_calibrated = (
             {},
-            self.calibrate,
+            True,
             (-1, ""),
         )
         # That of a classifier holds the classes too.

@@ -36,9 +36,9 @@ class Start(TrainingCallback):
     A new model has neither a record of a loss nor trees.
     """
 
-    def __init__(self, loss: Any, record: str | None = None, *, calibrate: bool = True) -> None:
+    def __init__(self, loss: Any, record: str | None = None) -> None:
         super().__init__()
-        self.loss, self.record, self.calibrate = loss, record, calibrate
+        self.loss, self.record = loss, record
         self._n_classes: int | None = getattr(loss, "n_classes", None)
         self._losses: dict[int, Any] = {}  # that boosters in training go on with, by their id
         self._before: Any = None  # the shift of a continued model
@@ -152,7 +152,7 @@ class Start(TrainingCallback):
     def after_training(self, model: Any) -> Any:
         """The rows of the training are at hand only now: the posterior's mean is put at their rate."""
         trained, self._trained = self._trained, None
-        if isinstance(model, xgboost.Booster) and self.calibrate and trained is not None:
+        if isinstance(model, xgboost.Booster) and trained is not None:
             # Another callback may hand on a part of the booster that was trained, which is another object.
             self._calibrate(model, self._losses[id(trained)], trained_on(trained))
         return model
