@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,14 @@ class Start(TrainingCallback):
     A new model has neither a record of a loss nor trees.
     """
 
-    def __init__(self, loss: Any, record: str | None = None) -> None:
+    def __init__(
+        self, loss: Any, record: str | None = None, at_end: Callable[[Any], None] | None = None
+    ) -> None:
         super().__init__()
         self.loss, self.record = loss, record
+        # Called with the finished model. A callback of its own would not do: XGBoost 3.1.0 to 3.1.2 keep
+        # callbacks in a set, and call them in any order.
+        self._at_end = at_end
         self._n_classes: int | None = getattr(loss, "n_classes", None)
         self._losses: dict[int, Any] = {}  # that boosters in training go on with, by their id
         self._before: Any = None  # the shift of a continued model
@@ -155,6 +161,8 @@ class Start(TrainingCallback):
         if isinstance(model, xgboost.Booster) and trained is not None:
             # Another callback may hand on a part of the booster that was trained, which is another object.
             self._calibrate(model, self._losses[id(trained)], trained_on(trained))
+        if self._at_end is not None:
+            self._at_end(model)
         return model
 
     def _calibrate(self, booster: xgboost.Booster, loss: Any, matrix: Any) -> None:

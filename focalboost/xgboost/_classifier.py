@@ -21,7 +21,7 @@ from focalboost._classifier.record import PARAMETERS
 from focalboost._classifier.target import Target, read_target
 from focalboost._typing import Array
 from focalboost.xgboost._model import as_booster, checked, find_record, from_best_round
-from focalboost.xgboost._training import AtEnd, all_metrics
+from focalboost.xgboost._metrics import all_metrics
 
 # The booster's own, of names that focal loss has too.
 _HOMONYMS = {
@@ -224,9 +224,8 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
             # The focal loss itself is added in _configure_fit.
             "eval_metric": builtin or None,
             "callbacks": [
-                Start(self.loss_, self._model_record()),
+                Start(self.loss_, self._model_record(), at_end=self._end_training),
                 *(self.callbacks or []),
-                AtEnd(self._end_training),
             ],
         }
         if not builtin:

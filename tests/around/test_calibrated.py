@@ -339,6 +339,28 @@ def test_a_callback_may_hand_on_a_part_of_the_booster():
     check(focalboost.xgboost.stored_loss(booster), booster.predict(data, output_margin=True), "binary")
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+def test_the_order_of_callbacks_does_not_count(task, monkeypatch):
+    """XGBoost 3.1.0 to 3.1.2 keep them in a set."""
+    y, made = getattr(Data, task), xgb.callback.CallbackContainer.__init__
+
+    def fitted():
+        stop = xgb.callback.EarlyStopping(rounds=3, save_best=True)
+        model = FocalXGBClassifier(n_estimators=10, learning_rate=1.0, callbacks=[stop])
+        model.fit(Data.X, y, eval_set=[(-Data.X[:200], y[:200])], verbose=False)
+        return model.predict_proba(Data.X)
+
+    def backwards(self, *args, **kwargs):
+        made(self, *args, **kwargs)
+        self.callbacks = list(self.callbacks)[::-1]
+
+    first = fitted()
+    monkeypatch.setattr(xgb.callback.CallbackContainer, "__init__", backwards)
+    np.testing.assert_array_equal(fitted(), first)
+    found = first[:, 1] if task == "binary" else first
+    np.testing.assert_allclose(found.mean(axis=0), rates(task), rtol=1e-5)
+
+
 def test_margins_that_have_diverged_do_not_lose_the_training():
     data = xgb.DMatrix(Data.X, Data.multiclass)
     params = {"learning_rate": 1e38, "reg_lambda": 0}

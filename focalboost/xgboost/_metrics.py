@@ -1,29 +1,15 @@
-"""What XGBoost's training is given for the classifier: metrics, and a word when it is over."""
+"""The metrics that XGBoost's training is given for the classifier."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from xgboost.callback import TrainingCallback
-
 from focalboost._boosters.call import read_call
 from focalboost._classifier.estimator import predicted, takes
 from focalboost._classifier.target import Target
 from focalboost._typing import Array
 from focalboost.losses._base import FocalLoss
-
-
-class AtEnd(TrainingCallback):
-    """Calls a function when the last round is trained, before anyone sees the model."""
-
-    def __init__(self, function: Callable[[Any], None]) -> None:
-        super().__init__()
-        self.function = function
-
-    def after_training(self, model: Any) -> Any:
-        self.function(model)
-        return model
 
 
 def all_metrics(
