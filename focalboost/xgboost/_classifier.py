@@ -20,8 +20,8 @@ from focalboost._classifier.parameters import check_weight, continued_target
 from focalboost._classifier.record import PARAMETERS
 from focalboost._classifier.target import Target, read_target
 from focalboost._typing import Array
-from focalboost.xgboost._model import as_booster, checked, find_record, from_best_round
 from focalboost.xgboost._metrics import all_metrics
+from focalboost.xgboost._model import as_booster, checked, find_record, from_best_round
 
 # The booster's own, of names that focal loss has too.
 _HOMONYMS = {
