@@ -8,12 +8,12 @@
 
 Start with `CrossValidatedObjective`. Study, storage, sampler and pruner are Optuna's and the user's;
 `open_storage` opens a storage in which killed workers and full disks cost nothing that was finished.
-`suggest_focal`, `suggest_booster` and `class_weights` are for an objective of one's own, `baseline_trial` and
-`retry_stale_trials` for its study. Needs the extra: `pip install 'focalboost[optuna]'`.
+`suggest_focal`, `suggest_log_loss`, `suggest_booster` and `class_weights` are for an objective of one's own,
+`baseline_trial` and `retry_stale_trials` for its study. Needs the extra: `pip install 'focalboost[optuna]'`.
 """
 
 from focalboost.tuning._objective import CrossValidatedObjective
-from focalboost.tuning._space import class_weights, suggest_booster, suggest_focal
+from focalboost.tuning._space import class_weights, suggest_booster, suggest_focal, suggest_log_loss
 from focalboost.tuning._stale import retry_stale_trials
 from focalboost.tuning._storage import open_storage
 from focalboost.tuning._study import baseline_trial
@@ -26,6 +26,7 @@ __all__ = [
     "retry_stale_trials",
     "suggest_booster",
     "suggest_focal",
+    "suggest_log_loss",
 ]
 
 for _name in __all__:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from focalboost import _validation
-from focalboost._classifier.estimator import FocalEstimator
 from focalboost._classifier.record import PARAMETERS
 from focalboost._classifier.target import Target
 from focalboost._typing import Array
@@ -19,7 +18,7 @@ from focalboost.tuning._splits import Split, n_values, take_rows
 
 logger = logging.getLogger("focalboost")
 
-Judge = Callable[[FocalEstimator, Array], float]
+Judge = Callable[[Any, Array], float]
 
 _ROUNDS = "Pass it as num_boost_round; the number of a trial is found by early stopping."
 _STOPPING = "Pass early_stopping_rounds and stop_by to CrossValidatedObjective."

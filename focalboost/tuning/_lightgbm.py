@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightgbm
@@ -15,7 +15,16 @@ from focalboost._typing import Array
 from focalboost.lightgbm import FocalLGBMClassifier
 from focalboost.lightgbm._training import as_stored, check_boosting, objective_is_none, regularization
 from focalboost.tuning._folds import Bins, Folds, Judge, Trained, without_focal
+from focalboost.tuning._log_loss import (
+    OBJECTIVES,
+    LogLossModel,
+    acting,
+    log_odds,
+    mean_log_loss,
+)
 
+# Margins of the validation rows, and what early stopping maximizes.
+Follow = Callable[[Array, lightgbm.Dataset], tuple[Array, float]]
 # Of the scikit-learn interface alone.
 _WRAPPER = ("n_estimators", "importance_type", "class_weight", "n_jobs")
 _IGNORED = {
@@ -97,8 +106,7 @@ class LightGBMFolds(Folds):
         return {**native, **regularization(estimator, self.target), "num_threads": n_jobs}
 
     def _check_values(self, params: Mapping[str, Any]) -> None:
-        take_ignored("LightGBM", dict(params))
-        check_boosting(params)
+        self._refuse_ignored(params)
         subsample, freq = params.get("subsample"), params.get("subsample_freq")
         if subsample not in (None, 1) and freq is not None and freq <= 0:
             raise ValueError(
@@ -115,6 +123,11 @@ class LightGBMFolds(Folds):
             )
         self.refuse_dart("boosting_type", params.get("boosting_type"))
 
+    def _refuse_ignored(self, params: Mapping[str, Any]) -> None:
+        """Refuse what cannot act beside a custom objective."""
+        take_ignored("LightGBM", dict(params))
+        check_boosting(params)
+
     def _bin(self, fold: int, params: Mapping[str, Any], bins: Bins, n_jobs: int) -> Any:
         with bins.whole_lock:
             if bins.whole is None:
@@ -129,38 +142,55 @@ class LightGBMFolds(Folds):
             parts.append(part)
         return tuple(parts)
 
-    def _train(self, estimator: FocalLGBMClassifier, data: Any, n_jobs: int, judge: Judge | None) -> Trained:
+    def _train(self, estimator: Any, data: Any, n_jobs: int, judge: Judge | None) -> Trained:
         train_set, valid_set = data
         loss = estimator.loss_
         # Not as init_score, which belongs to the data set: trials in other threads have other intercepts.
         start = loss.start_margins()
-        patience = self.settings.early_stopping_rounds
-        best: dict[str, Any] = {"value": -np.inf, "all_rounds": 0}
 
         def objective(scores: Array, dataset: lightgbm.Dataset) -> Any:
             return loss(scores + start, dataset)
 
-        def metric(scores: Array, dataset: lightgbm.Dataset) -> Any:
+        def follow(scores: Array, dataset: lightgbm.Dataset) -> tuple[Array, float]:
             margins = scores + start
+            if self.settings.early_stopping_rounds is None:
+                return margins, 0.0
+            return margins, -loss.metric(margins, dataset)[1] if judge is None else judge(estimator, margins)
+
+        native = {**self._native(estimator, n_jobs), "objective": objective}
+        if self.target.n_outputs > 1:
+            native["num_class"] = self.target.n_outputs
+        booster, trained = self._boost(native, train_set, valid_set, follow, [objective_is_none()])
+        roll_back(booster, trained.rounds)
+        margins = training_scores(booster) + start
+        labels = loss.labels_of(np.asarray(train_set.get_label()), margins)
+        weight = train_set.get_weight()
+        shift = loss.trained_shift(
+            labels, margins, None if weight is None else np.asarray(weight), np.asarray
+        )
+        estimator.loss_ = loss.with_shift(shift)
+        return trained
+
+    def _boost(
+        self, native: dict[str, Any], train_set: Any, valid_set: Any, follow: Follow, callbacks: list[Any]
+    ) -> tuple[lightgbm.Booster, Trained]:
+        """Train until what `follow` says gets no better; margins of the best round."""
+        patience = self.settings.early_stopping_rounds
+        best: dict[str, Any] = {"value": -np.inf, "all_rounds": 0}
+
+        def metric(scores: Array, dataset: lightgbm.Dataset) -> Any:
+            margins, value = follow(scores, dataset)
             best["all_rounds"] += 1  # train() returns a model without the rounds after the best
-            if patience is None:
-                best["margins"] = margins  # of the last round
-                return "none", 0.0, True
-            value = -loss.metric(margins, dataset)[1] if judge is None else judge(estimator, margins)
-            # As early_stopping compares.
-            if value > best["value"]:
+            # As early_stopping compares; without it the last round counts.
+            if patience is None or value > best["value"]:
                 best.update(value=value, margins=margins)
             return "score", value, True
 
-        native = {**self._native(estimator, n_jobs), "objective": objective, "metric": "None"}
-        if self.target.n_outputs > 1:
-            native["num_class"] = self.target.n_outputs
-        callbacks = [objective_is_none()]
         if patience is not None:
-            callbacks.append(lightgbm.early_stopping(patience, verbose=False))
+            callbacks = [*callbacks, lightgbm.early_stopping(patience, verbose=False)]
         try:
             booster = lightgbm.train(
-                native,
+                {**native, "metric": "None"},
                 train_set,
                 self.settings.num_boost_round,
                 valid_sets=[valid_set],
@@ -177,12 +207,36 @@ class LightGBMFolds(Folds):
                 "to fixed, or pass cache=False to search them."
             ) from error
         rounds = booster.best_iteration if booster.best_iteration > 0 else best["all_rounds"]
-        roll_back(booster, rounds)
-        margins = training_scores(booster) + start
-        labels = loss.labels_of(np.asarray(train_set.get_label()), margins)
-        weight = train_set.get_weight()
-        shift = loss.trained_shift(
-            labels, margins, None if weight is None else np.asarray(weight), np.asarray
-        )
-        estimator.loss_ = loss.with_shift(shift)
-        return Trained(best["margins"], rounds, best["all_rounds"])
+        return booster, Trained(best["margins"], rounds, best["all_rounds"])
+
+
+class LightGBMLogLossFolds(LightGBMFolds):
+    """The same folds with LightGBM's own log loss."""
+
+    def new_estimator(self, params: Mapping[str, Any]) -> Any:
+        device: dict[str, Any] = {} if self.settings.device is None else {"device_type": self.settings.device}
+        return lightgbm.LGBMClassifier(**{**params, **device})
+
+    def resolve(self, params: Mapping[str, Any], rows: Array, n_jobs: int) -> LogLossModel:
+        return LogLossModel(self.new_estimator({**params, "n_jobs": n_jobs}), self.target)
+
+    def _refuse_ignored(self, params: Mapping[str, Any]) -> None:
+        take_ignored("LightGBM", acting(params))
+
+    def _native(self, estimator: Any, n_jobs: int) -> dict[str, Any]:
+        native = {n: v for n, v in estimator.get_params().items() if v is not None and n not in _WRAPPER}
+        return {**native, "objective": OBJECTIVES["lightgbm"], "num_threads": n_jobs}
+
+    def _train(self, estimator: LogLossModel, data: Any, n_jobs: int, judge: Judge | None) -> Trained:
+        def follow(probability: Array, dataset: lightgbm.Dataset) -> tuple[Array, float]:
+            # What the built-in objective predicts.
+            margins = log_odds(probability)
+            if judge is not None:
+                return margins, judge(estimator, margins)
+            labels, weight = np.asarray(dataset.get_label()), dataset.get_weight()
+            return margins, -mean_log_loss(
+                labels, probability, None if weight is None else np.asarray(weight)
+            )
+
+        train_set, valid_set = data
+        return self._boost(self._native(estimator, n_jobs), train_set, valid_set, follow, [])[1]

@@ -17,6 +17,7 @@ from focalboost._classifier.target import Target, read_target
 from focalboost.tuning import _study
 from focalboost.tuning._evaluation import Evaluation, median_rounds
 from focalboost.tuning._folds import Folds, FoldSettings, check_device
+from focalboost.tuning._log_loss import check_target as check_log_loss_target
 from focalboost.tuning._optuna import load_optuna, versions
 from focalboost.tuning._positive import positive_class
 from focalboost.tuning._scoring import Scoring
@@ -36,16 +37,16 @@ from focalboost.tuning._workers import WORKER, this_worker
 _PACKAGES = ("focalboost", "optuna", "scikit-learn", "numpy")
 
 
-def folds_of(booster: str) -> type[Folds]:
+def folds_of(booster: str, loss: str) -> type[Folds]:
     """The booster is an extra: imported when it is chosen."""
     import_module(f"focalboost.{booster}")  # which says what to install where the booster is missing
     if booster == "xgboost":
-        from focalboost.tuning._xgboost import XGBoostFolds  # noqa: PLC0415
+        from focalboost.tuning._xgboost import XGBoostFolds, XGBoostLogLossFolds  # noqa: PLC0415
 
-        return XGBoostFolds
-    from focalboost.tuning._lightgbm import LightGBMFolds  # noqa: PLC0415
+        return XGBoostFolds if loss == "focal" else XGBoostLogLossFolds
+    from focalboost.tuning._lightgbm import LightGBMFolds, LightGBMLogLossFolds  # noqa: PLC0415
 
-    return LightGBMFolds
+    return LightGBMFolds if loss == "focal" else LightGBMLogLossFolds
 
 
 class CrossValidatedObjective:
@@ -63,6 +64,10 @@ class CrossValidatedObjective:
         Labels: two classes, more, or several labels a row.
     booster : {"xgboost", "lightgbm"}, default="xgboost"
         Library to train with.
+    loss : {"focal", "log_loss"}, default="focal"
+        "log_loss" trains the booster's own log loss on the same folds, for a fair comparison: labels 0 and 1,
+        `refit` gives an XGBClassifier or LGBMClassifier, and the default space has the start (the log-odds or
+        0.5) and max_delta_step, from which log loss on rare classes gains most.
     cv : int, splitter of scikit-learn or list of (training, validation) row numbers, default=5
         Folds. A number makes stratified ones in the order of the rows, with `groups` StratifiedGroupKFold;
         for several labels a row KFold, with `groups` GroupKFold. For rows with a time TimeSeriesSplit or one
@@ -192,6 +197,7 @@ class CrossValidatedObjective:
         y: Any,
         *,
         booster: Literal["xgboost", "lightgbm"] = "xgboost",
+        loss: Literal["focal", "log_loss"] = "focal",
         cv: Any = 5,
         scoring: Any = "average_precision",
         pos_label: Any = None,
@@ -209,10 +215,13 @@ class CrossValidatedObjective:
     ) -> None:
         load_optuna()
         self.booster = _validation.check_choice("booster", booster, BOOSTERS)
+        self.loss = _validation.check_choice("loss", loss, ("focal", "log_loss"))
         self._y, multilabel = read_target("y", y)
         table = as_table(X)
         check_consistent_length(table, self._y, sample_weight, groups)
         target = Target.of(self._y, multilabel=multilabel)
+        if self.loss == "log_loss":
+            check_log_loss_target(target)
         encoded = target.encode("y", self._y)
         weight = check_weight(sample_weight, len(encoded))
         _validation.raise_for_bad_weight(weight)
@@ -237,10 +246,10 @@ class CrossValidatedObjective:
                 "training. Pass early_stopping_rounds, or leave stop_by out."
             )
         fixed = dict(fixed or {})
-        self._folds = folds_of(self.booster)(table, encoded, weight, target, fixed, settings)
+        self._folds = folds_of(self.booster, self.loss)(table, encoded, weight, target, fixed, settings)
         self._folds.check_fixed(fixed)
         self.scoring.check_labels(self._folds.resolve(fixed, np.arange(len(encoded)), 1), self._y)
-        self._space = DefaultSpace(self.booster, fixed) if space is None else space
+        self._space = DefaultSpace(self.booster, fixed, self.loss) if space is None else space
         if space is None:
             # What is fixed may not go with what is searched.
             self._folds.complete(self._space(LowestTrial()))
@@ -338,7 +347,7 @@ class CrossValidatedObjective:
     def _study_record(self) -> dict[str, Any]:
         """Made when it is first asked for: reading 1 GB takes about a second."""
         if self._fingerprint is None:
-            self._fingerprint = _study.new_record(self.booster, self._folds, self.scoring)
+            self._fingerprint = _study.new_record(self.booster, self.loss, self._folds, self.scoring)
         return self._fingerprint
 
     def _check_study(self, study: Any) -> None:
@@ -373,7 +382,7 @@ class CrossValidatedObjective:
         complete = self._folds.complete(found)
         estimator = self._folds.new_estimator(complete)
         for name, neutral in (("focal_gamma", 0.0), ("focal_alpha", None), ("focal_alpha_power", 0.0)):
-            value = getattr(estimator, name)
+            value = getattr(estimator, name, None)  # which log loss has not
             if value is not None and value != neutral:
                 raise ValueError(
                     f"{where} has {name} == {value!r}, must have {neutral!r}: it is plain log loss. Leave it "
@@ -395,7 +404,8 @@ class CrossValidatedObjective:
 
         Returns
         -------
-        FocalXGBClassifier or FocalLGBMClassifier, fitted
+        FocalXGBClassifier or FocalLGBMClassifier, fitted; with loss="log_loss" XGBClassifier or
+        LGBMClassifier
 
         Raises
         ------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +36,10 @@ class Range(NamedTuple):
 # (alpha 0.25 at gamma 2 in Lin et al., section 5.1).
 GAMMA = (0.0, 5.0)
 ALPHA_POWER = (-0.25, 1.0)
+
+STARTS = ("log-odds", "0.5")
+# 0 is none. XGBoost's documentation advises 1 to 10 for rare classes; 1 and 3 were the best here.
+STEPS = (0.0, 1.0, 3.0, 10.0)
 
 # Logarithmic where the scale matters. Lower bounds of the Hessian's sum reach far below 1: focal loss makes
 # the Hessians of easy rows small, and leaves of rare rows are small.
@@ -198,18 +202,65 @@ def suggest_booster(trial: Any, booster: str, *, skip: Collection[str] = ()) -> 
     return {name: item.suggest(trial, name) for name, item in space.items() if name not in skip}
 
 
-class DefaultSpace:
-    """suggest_focal and suggest_booster, without what is fixed."""
+def suggest_log_loss(trial: Any, booster: str, *, skip: Collection[str] = ()) -> dict[str, Any]:
+    """Start and largest step of log loss in one trial, which matter most where a class is rare.
 
-    def __init__(self, booster: str, fixed: Collection[str]) -> None:
-        self.booster, self.fixed = booster, frozenset(fixed)
+    At the log-odds of a rare class a leaf of that class alone has a Newton step of 1 / rate: it overshoots.
+    A start at 0.5 or a largest step repairs it; without them another loss gets the credit for its start.
+
+    Parameters
+    ----------
+    trial : optuna.Trial, or what suggests as it does
+        The trial.
+    booster : {"xgboost", "lightgbm"}
+        Library to train with.
+    skip : names
+        Parameters to leave out.
+
+    Returns
+    -------
+    dict
+        "base_score" (XGBoost; None for the log-odds) or "boost_from_average" (LightGBM), in the study as
+        "start", "log-odds" or "0.5"; and "max_delta_step", 0 for none.
+
+    Raises
+    ------
+    ValueError
+        If there is no such booster.
+
+    Examples
+    --------
+    >>> import optuna
+    >>> from focalboost.tuning import suggest_log_loss
+    >>> trial = optuna.trial.FixedTrial({"start": "0.5", "max_delta_step": 3.0})
+    >>> suggest_log_loss(trial, "xgboost")
+    {'base_score': 0.5, 'max_delta_step': 3.0}
+    """
+    _validation.check_choice("booster", booster, BOOSTERS)
+    params: dict[str, Any] = {}
+    name = "base_score" if booster == "xgboost" else "boost_from_average"
+    if name not in skip:
+        at_half = trial.suggest_categorical("start", STARTS) == STARTS[1]
+        params[name] = (0.5 if at_half else None) if booster == "xgboost" else not at_half
+    if "max_delta_step" not in skip:
+        params["max_delta_step"] = trial.suggest_categorical("max_delta_step", STEPS)
+    return params
+
+
+class DefaultSpace:
+    """suggest_focal or suggest_log_loss, and suggest_booster, without what is fixed."""
+
+    def __init__(self, booster: str, fixed: Collection[str], loss: str = "focal") -> None:
+        self.booster, self.fixed, self.loss = booster, frozenset(fixed), loss
 
     def __call__(self, trial: Any) -> dict[str, Any]:
         params: dict[str, Any] = {}
-        if "focal_gamma" not in self.fixed:
+        if self.loss == "log_loss":
+            params |= suggest_log_loss(trial, self.booster, skip=self.fixed)
+        elif "focal_gamma" not in self.fixed:
             params["focal_gamma"] = trial.suggest_float("focal_gamma", *GAMMA)
         # A fixed alpha leaves no weights to search.
-        if not self.fixed & {"focal_alpha", "focal_alpha_power"}:
+        if self.loss == "focal" and not self.fixed & {"focal_alpha", "focal_alpha_power"}:
             params["focal_alpha_power"] = trial.suggest_float("focal_alpha_power", *ALPHA_POWER)
         return params | suggest_booster(trial, self.booster, skip=self.fixed)
 
@@ -223,6 +274,9 @@ class LowestTrial:
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
         return low
 
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        return choices[0]
+
 
 def baseline_values(booster: str) -> dict[str, Any]:
     """Plain log loss with the library's defaults, as far as the default space has names."""
@@ -230,7 +284,13 @@ def baseline_values(booster: str) -> dict[str, Any]:
         name: int(item.default) if item.integer else item.default
         for name, item in BOOSTER_SPACES[booster].items()
     }
-    return {"focal_gamma": 0.0, "focal_alpha_power": 0.0, **defaults}
+    return {
+        "focal_gamma": 0.0,
+        "focal_alpha_power": 0.0,
+        "start": "log-odds",
+        "max_delta_step": 0.0,
+        **defaults,
+    }
 
 
 def evaluate_space(

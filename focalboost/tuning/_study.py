@@ -17,11 +17,12 @@ REPORT_CHOICES = ("auto", "mean", "fold")
 ROLE, BASELINE = "role", "baseline"
 
 
-def new_record(booster: str, folds: Folds, scoring: Scoring) -> dict[str, Any]:
+def new_record(booster: str, loss: str, folds: Folds, scoring: Scoring) -> dict[str, Any]:
     """What makes the values of two trials comparable."""
     settings = folds.settings
     record = {
         "booster": booster,
+        "loss": loss,
         "classes": plain(folds.target.classes),
         "pos_label": plain(None if scoring.positive is None else scoring.positive.label),
         "data": fingerprint(folds.X, folds.encoded, folds.weight),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ import xgboost
 
 from focalboost._boosters.configuration import ATTRIBUTE
 from focalboost._boosters.parameters import take_ignored
+from focalboost._typing import Array
 from focalboost.tuning._folds import Bins, Folds, Judge, Trained, without_focal
+from focalboost.tuning._log_loss import OBJECTIVES, LogLossModel, acting, log_odds
 from focalboost.xgboost import FocalXGBClassifier
 
 # What the bins depend on. 256 is XGBoost's default; training must be told of another.
@@ -56,7 +58,7 @@ class XGBoostFolds(Folds):
             return frozenset(_train_parameters(json.loads(booster.save_config())))
 
     def _check_values(self, params: Mapping[str, Any]) -> None:
-        take_ignored("XGBoost", dict(params))
+        self._refuse_ignored(params)
         method, kind = params.get("tree_method"), params.get("booster")
         if method not in (None, "auto", "hist"):
             raise ValueError(
@@ -82,6 +84,10 @@ class XGBoostFolds(Folds):
                         "once. Pass cache=False to search it."
                     )
 
+    def _refuse_ignored(self, params: Mapping[str, Any]) -> None:
+        """Refuse what cannot act beside a custom objective."""
+        take_ignored("XGBoost", dict(params))
+
     def _bin(self, fold: int, params: Mapping[str, Any], bins: Bins, n_jobs: int) -> Any:
         options = {
             name: default if params.get(name) is None else params[name] for name, default in _OF_BINS.items()
@@ -95,41 +101,76 @@ class XGBoostFolds(Folds):
             )
         return tuple(parts)
 
-    def _train(self, estimator: FocalXGBClassifier, data: Any, n_jobs: int, judge: Judge | None) -> Trained:
+    def _train(self, estimator: Any, data: Any, n_jobs: int, judge: Judge | None) -> Trained:
         dtrain, dvalid = data
         loss = estimator.loss_
         params = estimator.get_xgb_params()
         take_ignored("XGBoost", params)
-        params = {
-            **without_focal(params),
-            "max_bin": params.get("max_bin") or _OF_BINS["max_bin"],
-            "nthread": n_jobs,
-            # Log loss of the focal confidence would be another metric, and the one that stops.
-            "disable_default_eval_metric": True,
-        }
+        # Log loss of the focal confidence would be another metric, and the one that stops.
+        params = self._native(params, n_jobs) | {"disable_default_eval_metric": True}
+        booster, trained = self._boost(
+            params, dtrain, dvalid, estimator, judge, obj=loss, callbacks=[loss.start()], metric=loss.metric
+        )
+        estimator._take_shift(booster.attr(ATTRIBUTE))
+        return trained
+
+    def _native(self, params: Mapping[str, Any], n_jobs: int) -> dict[str, Any]:
+        max_bin = params.get("max_bin") or _OF_BINS["max_bin"]
+        return {**without_focal(params), "max_bin": max_bin, "nthread": n_jobs}
+
+    def _boost(
+        self,
+        params: dict[str, Any],
+        dtrain: Any,
+        dvalid: Any,
+        estimator: Any,
+        judge: Judge | None,
+        *,
+        obj: Any = None,
+        callbacks: Sequence[Any] = (),
+        metric: Any = None,
+    ) -> tuple[Any, Trained]:
+        """Train until the metric, or what `judge` says, gets no better; margins of the best round."""
         evaluation: dict[str, Any] = {}
-        callbacks = [loss.start()]
+        callbacks = list(callbacks)
         patience = self.settings.early_stopping_rounds
         if patience is not None:
             callbacks.append(xgboost.callback.EarlyStopping(rounds=patience, maximize=judge is not None))
             evaluation["evals"] = [(dvalid, "validation")]
-            evaluation["custom_metric"] = loss.metric
+            evaluation["custom_metric"] = metric
             if judge is not None:
+                params = params | {"disable_default_eval_metric": True, "eval_metric": []}
                 evaluation["custom_metric"] = lambda margins, _: ("score", judge(estimator, margins))
+        rounds = self.settings.num_boost_round
         booster = xgboost.train(
-            params,
-            dtrain,
-            self.settings.num_boost_round,
-            obj=loss,
-            callbacks=callbacks,
-            verbose_eval=False,
-            **evaluation,
+            params, dtrain, rounds, obj=obj, callbacks=callbacks, verbose_eval=False, **evaluation
         )
         all_rounds = booster.num_boosted_rounds()
         rounds = all_rounds if patience is None else booster.best_iteration + 1
         margins = booster.predict(dvalid, output_margin=True, iteration_range=(0, rounds))
-        estimator._take_shift(booster.attr(ATTRIBUTE))
-        return Trained(margins, rounds, all_rounds)
+        return booster, Trained(margins, rounds, all_rounds)
+
+
+class XGBoostLogLossFolds(XGBoostFolds):
+    """The same folds with XGBoost's own log loss."""
+
+    def new_estimator(self, params: Mapping[str, Any]) -> Any:
+        device: dict[str, Any] = {} if self.settings.device is None else {"device": self.settings.device}
+        return xgboost.XGBClassifier(**{**params, **device})
+
+    def resolve(self, params: Mapping[str, Any], rows: Array, n_jobs: int) -> LogLossModel:
+        return LogLossModel(self.new_estimator({**params, "n_jobs": n_jobs}), self.target)
+
+    def _refuse_ignored(self, params: Mapping[str, Any]) -> None:
+        take_ignored("XGBoost", acting(params))
+
+    def _train(self, estimator: LogLossModel, data: Any, n_jobs: int, judge: Judge | None) -> Trained:
+        params = self._native(estimator.estimator.get_xgb_params(), n_jobs)
+        params |= {"objective": OBJECTIVES["xgboost"], "eval_metric": "logloss"}
+        # A metric of one's own sees what the built-in objective predicts: probabilities.
+        shown: Judge | None = None if judge is None else (lambda model, p: judge(model, log_odds(p)))
+        dtrain, dvalid = data
+        return self._boost(params, dtrain, dvalid, estimator, shown)[1]
 
 
 def _train_parameters(config: Any) -> Iterator[str]:
