@@ -97,13 +97,13 @@ def calibration_slope(y: Array, p: Array) -> float:
     return float("nan") if separated(y, p) else float(regression(y, p).coef_[0, 0])
 
 
-def cheapest_threshold(y: Array, p: Array, cost_fn: float) -> float:
+def cheapest_threshold(y: Array, p: Array, cost_missed: float) -> float:
     """The threshold that costs least on these rows, half way to the next lower probability."""
     false_alarms, recall, scores = roc_curve(y, p, drop_intermediate=False)
     positive = np.count_nonzero(y)
     # Whole numbers of rows, so that equal costs are equal: of them the first, fewest alerts.
     alarms, missed = np.rint(false_alarms * (len(y) - positive)), np.rint((1 - recall) * positive)
-    place = int(np.argmin(alarms + cost_fn * missed))
+    place = int(np.argmin(alarms + cost_missed * missed))
     scores = np.append(np.minimum(scores, 1.0), 0.0)
     return float(scores[place] + scores[place + 1]) / 2
 
@@ -145,7 +145,7 @@ def scores(task: str, y: Array, p: Array, learnt: Learnt) -> dict[str, float]:
         if learnt.platt is not None:
             found[PLATT] = log_loss(y, learnt.platt.predict_proba(log_odds(p)[:, None])[:, 1])
         for name, cut in learnt.cuts.items():
-            found[name] = expected_cost(y, p, cost_fn=COSTS.get(name, 100.0), threshold=cut)
+            found[name] = expected_cost(y, p, cost_missed=COSTS.get(name, 100.0), threshold=cut)
         return {name: float(value) for name, value in found.items()}
     if task == "multiclass":
         hot = one_hot(y, p.shape[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from focalboost.metrics import precision_at_alerts_per_day
 from tests.benchmarks.scripts import cells, load, tables_of
 
 for needed in ("xgboost", "lightgbm", "pandas", "pyarrow"):
@@ -68,6 +69,21 @@ def test_card_precision_by_hand():
     # Day 1: customers 1 (its highest score, its fraud on another payment) and 2. Day 2: 1 is out, so 2 and 3.
     assert handbook.card_precision(frame, score, top=2) == (1 / 2 + 0) / 2
     assert handbook.card_precision(frame, score, top=3) == pytest.approx((2 / 3 + 1 / 3) / 2)
+
+
+@pytest.mark.parametrize("top", [1, 3, 20])
+def test_card_precision_is_the_metric_of_the_library(top):
+    rng = np.random.default_rng(top)
+    n = 2000
+    frame = pd.DataFrame({"day": rng.integers(7, size=n), "customer": rng.integers(80, size=n)})
+    score = rng.permutation(n) / n  # without ties
+    frame["target"] = (rng.random(n) < score**3 / 2).astype(int)
+    days, customers = frame["day"], frame["customer"]
+    found = precision_at_alerts_per_day(
+        frame["target"], score, day=days, groups=customers, alerts_per_day=top
+    )
+    assert found == pytest.approx(handbook.card_precision(frame, score, top=top), rel=1e-12)
+    assert found > frame["target"].mean()
 
 
 def test_run_resume_and_tables(folder, small, tmp_path, capsys):

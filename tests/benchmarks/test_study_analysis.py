@@ -130,16 +130,17 @@ def test_resampled_measures_are_those_of_scikit_learn(study, decimals):
     recalibrated = learnt.platt.predict_proba(study.measures.log_odds(p)[:, None])[:, 1]
     for sample, weight in enumerate(counts):
         w = {"sample_weight": weight}
+        drawn = np.repeat(np.arange(y.size), weight.astype(int))
         expected = {
             "average precision": average_precision_score(y, p, **w),
             "ROC AUC": roc_auc_score(y, p, **w),
-            "recall at 1 % alerts": recall_at_alert_rate(y, p, alert_rate=0.01, **w),
+            "recall at 1 % alerts": recall_at_alert_rate(y[drawn], p[drawn], alert_rate=0.01),
             "log loss": log_loss(y, p, **w),
             "log loss, Platt": log_loss(y, recalibrated, **w),
             "Brier": brier_score_loss(y, p, **w),
-            "cost 10:1": expected_cost(y, p, cost_fn=10, threshold=cuts["cost 10:1"], **w),
-            "cost 100:1": expected_cost(y, p, cost_fn=100, threshold=cuts["cost 100:1"], **w),
-            "cost 100:1 at 1/101": expected_cost(y, p, cost_fn=100, **w),
+            "cost 10:1": expected_cost(y, p, cost_missed=10, threshold=cuts["cost 10:1"], **w),
+            "cost 100:1": expected_cost(y, p, cost_missed=100, threshold=cuts["cost 100:1"], **w),
+            "cost 100:1 at 1/101": expected_cost(y, p, cost_missed=100, **w),
         }
         assert {name: values[sample] for name, values in found.items()} == pytest.approx(expected, rel=1e-9)
         assert weight.sum() == y.size
@@ -205,7 +206,7 @@ def test_costs_by_hand(study):
     assert study.measures.cheapest_threshold(*oof, 10.0) == pytest.approx(0.15)
     # Missed at 0.5: not worth a false alarm; half way from 0.8 to 0.4.
     assert study.measures.cheapest_threshold(*oof, 0.5) == pytest.approx(0.6)
-    y, p = np.array([0, 1, 1, 0]), np.array([0.16, 0.14, 0.3, 0.001])
+    y, p = np.repeat([0, 1, 1, 0], 25), np.repeat([0.16, 0.14, 0.3, 0.001], 25)  # 1 % of them is a row
     found = study.measures.scores("binary", y, p, study.measures.learn(oof))
     assert found["cost 10:1"] == (1 + 10) / 4
     assert found["cost 100:1"] == (1 + 100) / 4

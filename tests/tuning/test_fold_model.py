@@ -53,7 +53,9 @@ def test_scorers_see_the_rows_and_no_others():
 
     def saved(estimator, rows, y):
         seen.append((rows, y))
-        return -expected_cost(y, estimator.predict_proba(rows)[:, 1], cost_fn=100 * rows["amount"].to_numpy())
+        return -expected_cost(
+            y, estimator.predict_proba(rows)[:, 1], cost_missed=100 * rows["amount"].to_numpy()
+        )
 
     objective = make(data=frame, scoring=saved, early_stopping_rounds=None)
     trial = FixedTrial(POINT)
@@ -65,7 +67,7 @@ def test_scorers_see_the_rows_and_no_others():
         model = new_classifier("xgboost", n_estimators=ROUNDS, **SMALL["xgboost"], **POINT)
         model.fit(frame.iloc[train], BINARY[train])
         probability = model.predict_proba(frame.iloc[valid])[:, 1]
-        costs.append(-expected_cost(BINARY[valid], probability, cost_fn=100 * amounts[valid]))
+        costs.append(-expected_cost(BINARY[valid], probability, cost_missed=100 * amounts[valid]))
     assert trial.user_attrs["fold_scores"] == pytest.approx(costs, rel=1e-6)
     with pytest.raises(ValueError, match=r"a scorer asked for predictions of other rows"):
         make(scoring=lambda model, rows, y: model.predict(rows[:10]).mean())(FixedTrial(POINT))
