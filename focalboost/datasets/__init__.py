@@ -1,8 +1,8 @@
 """Imbalanced data: simulated transactions, two real sets, and tables of your own.
 
-Start with `make_transactions`, which needs no file, or with `load_table` for a CSV or Parquet file. Each
-returns a `sklearn.utils.Bunch` with the same core: `data` (float32, C order, what a booster is given),
-`feature_names`, `target` (int8; 1 is the rare class) and `step` (time, for a split in time, or None).
+Start with `make_transactions`, which needs no file, or with `load_table` for a CSV or Parquet file or a
+DataFrame. Each returns a `sklearn.utils.Bunch` with the same core: `data` (float32, C order, what a booster
+is given), `feature_names`, `target` (int8; 1 is the rare class) and `step` (time, or None).
 """
 
 from focalboost.datasets._breast_cancer import load_modified_breast_cancer

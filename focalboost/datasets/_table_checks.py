@@ -35,8 +35,8 @@ OWNER_WORDS = frozenset(
 # What is measured of an owner, as in id_count, customer_age.
 MEASURED_WORDS = frozenset(
     [
-        *("age", "amount", "avg", "balance", "calls", "count", "days", "mean", "n", "rate", "ratio", "score"),
-        *("since", "sum", "total"),
+        *("age", "amount", "avg", "balance", "calls", "count", "days", "earlier", "hours", "mean", "n", "nb"),
+        *("num", "rate", "ratio", "risk", "rows", "score", "since", "sum", "total", "window"),
     ]
 )
 

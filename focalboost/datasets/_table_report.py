@@ -26,7 +26,7 @@ class Column:
         As in the file.
     kind : str
         In the file's own words: "int64", "text", "decimal128(12, 2)", ...
-    used_as : {"number", "category", "date", "target", "time", "dropped"}
+    used_as : {"number", "category", "date", "target", "time", "group", "dropped"}
         A category is its code 0, 1, ... in `data`, a date its seconds since the column's earliest.
     chosen_by : str
         Who decided it and why: an argument of `load_table`, such as "drop=", or a property of the column,
@@ -34,7 +34,8 @@ class Column:
     n_missing : int
         Rows without a value.
     n_distinct : int or None
-        Different values; None of a column that was dropped.
+        Different values; of a group column without those of rows that have none. None of a column that
+        was dropped.
     auc : float or None
         Area under the ROC curve of the column alone, at least about .5: of its values as they are, or of the
         share of positives in 64 bins (for categories: of each), learned on other rows, whichever is
@@ -53,7 +54,7 @@ class Column:
 
     name: str
     kind: str
-    used_as: Literal["number", "category", "date", "target", "time", "dropped"]
+    used_as: Literal["number", "category", "date", "target", "time", "group", "dropped"]
     chosen_by: str
     n_missing: int
     n_distinct: int | None
@@ -69,7 +70,7 @@ class TableReport:
     Parameters
     ----------
     file : str
-        Name of the file.
+        Name of the file, or "DataFrame".
     n_samples : int
         Rows.
     n_positive : int
@@ -109,9 +110,10 @@ class TableReport:
         """The table in a sentence."""
         target = next(column.name for column in self.columns if column.used_as == "target")
         time = next((column.name for column in self.columns if column.used_as == "time"), None)
+        group = next((f"; group column: {c.name}" for c in self.columns if c.used_as == "group"), "")
         return (
             f"{self.file}: {self.n_samples:,} rows, {self.n_positive:,} of them with {target} == "
-            f"{self.target_names[1]!r}; time column: {time}."
+            f"{self.target_names[1]!r}; time column: {time}{group}."
         )
 
     def to_frame(self) -> pd.DataFrame:

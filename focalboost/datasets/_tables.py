@@ -1,9 +1,9 @@
-"""Tables of your own: a CSV or Parquet file as a binary classification task."""
+"""Tables of your own: a CSV or Parquet file, or a DataFrame, as a binary classification task."""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,10 +12,13 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from focalboost.datasets._optional import listed
-from focalboost.datasets._table_checks import SingleAUC, column_warnings, date_numbers, identical_columns
-from focalboost.datasets._table_columns import Ready, convert, label_values
-from focalboost.datasets._table_files import Raw, TextFormat, read
+from focalboost.datasets._table_cells import Ready
+from focalboost.datasets._table_checks import SingleAUC, column_warnings, identical_columns
+from focalboost.datasets._table_columns import convert
+from focalboost.datasets._table_files import as_source, read
+from focalboost.datasets._table_raw import AsWritten, Raw, TextFormat
 from focalboost.datasets._table_report import Column, TableReport
+from focalboost.datasets._table_roles import amount_of, dropped, group_of, target_of, time_of
 
 if TYPE_CHECKING:
     import os
@@ -23,17 +26,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-TIME_NAMES = ("step", "time", "Time", "timestamp", "date")
-# Two values that keep their meaning even if the second is the common one, in lower case.
-MEANINGS = (("0", "1"), ("0.0", "1.0"), ("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y"))
 THOUSANDS = (",", ".", " ", "'", "_")
 
 
 def load_table(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | pd.DataFrame,
     target: str | None = None,
     *,
     time: str | Literal[False] | None = None,
+    group: str | None = None,
+    amount: str | None = None,
     positive: object = None,
     drop: str | Iterable[str] = (),
     categories: str | Iterable[str] = (),
@@ -44,7 +46,7 @@ def load_table(
     decimal: str = ".",
     thousands: str | None = None,
 ) -> Bunch:
-    r"""Read a CSV or Parquet file as a binary classification task, and say what became of each column.
+    r"""Read a table as a binary classification task, and say what became of each column.
 
     Each column becomes what a person would call it, or an error names the column, the row, the value and
     the cure. Nothing is dropped but the index of a pandas frame; what looks wrong is a warning in `report`.
@@ -57,17 +59,25 @@ def load_table(
     - Where half of the cells, or more than half of the distinct ones, are numbers (dates, times of day) and
       others are not, it is an error: a stray cell would make codes of all of them. Empty cells, and words
       such as NA, null or n/a in text, are missing values.
+    - Digits of all scripts are digits. Cells with zeros in front, such as 007, are numbers with a warning;
+      they stay as they are in `categories`, `dates` and `group`.
     - Lists, structs and bytes are refused, and so are infinite numbers.
 
     Parameters
     ----------
-    path : path
-        `.parquet`, `.pq`, `.csv`, or a compressed `.csv.gz`, `.csv.bz2`, `.csv.xz`, `.csv.zip`.
+    path : path or pandas.DataFrame
+        `.parquet`, `.pq`, `.csv`, or a compressed `.csv.gz`, `.csv.bz2`, `.csv.xz`, `.csv.zip`. A DataFrame
+        becomes what the Parquet file would that it is written to.
     target : str or None, default=None
         Column with the two classes; None is the last one that is not dropped.
     time : str, False or None, default=None
         Column that orders the rows: numbers or dates, none missing. None takes the first of 'step', 'time',
         'Time', 'timestamp', 'date' that holds numbers or dates, if any; False takes none.
+    group : str or None, default=None
+        Column that says whose a row is: the customer, the card. It is no feature. Values are told apart as
+        they are written, not as numbers; each row without one is a group of its own.
+    amount : str or None, default=None
+        Column of the money at stake: numbers >= 0, none missing. It stays a feature unless it is dropped.
     positive : object, default=None
         The value of `target` that becomes 1, itself or as text. None: 1 of 0 and 1, and so for false and
         true, no and yes and their first letters; of any other two values the rarer, of two equally rare ones
@@ -82,7 +92,8 @@ def load_table(
     na_values : str or iterable of str, default=()
         More words, or numbers, that stand for a missing value.
     sep, encoding : str or None, default=None
-        Of a CSV file: what stands between cells (None: a comma), how characters are written (None: UTF-8).
+        Of a CSV file only: what stands between cells (None: a comma), how characters are written (None:
+        UTF-8).
     decimal : {".", ","}, default="."
         Decimal mark of numbers that are written as text.
     thousands : {",", ".", " ", "'", "_"} or None, default=None
@@ -100,6 +111,9 @@ def load_table(
         - target_names : list of the two values that became 0 and 1
         - step : float64 array of shape (n_samples,): the time column's numbers, or seconds since
           1970 for dates; None without such a column
+        - step_is_date : bool, whether they are seconds since 1970
+        - groups : int64 array of shape (n_samples,), a number from 0 for each group; None without `group`
+        - amount : float64 array of shape (n_samples,); None without `amount`
         - categories : dict from a coded column to the values its codes stand for
         - report : TableReport, what was done with each column, and warnings
         - frame : None
@@ -110,8 +124,11 @@ def load_table(
     FileNotFoundError, IsADirectoryError, ValueError
         If there is no such file, column, or pair of classes, if the file is damaged, or if a column or cell
         cannot be used. Rows are counted from 1, below the line of names.
+    TypeError
+        If `path` is neither a path nor a DataFrame of pandas.
     ImportError
-        If pandas (for Parquet: or pyarrow) is not installed; both come with the extra `tables`.
+        If pandas (for Parquet and a DataFrame: or pyarrow) is not installed; both come with the extra
+        `tables`.
 
     Notes
     -----
@@ -143,42 +160,54 @@ def load_table(
     warnings: none
     """
     text = _text_format(sep, encoding, decimal, thousands, _names(na_values))
-    dropped, coded, formats = set(_names(drop)), set(_names(categories)), dict(dates or {})
-    file = Path(path)
-    raws = {raw.name: raw for raw in read(file, text)}
-    usable = [name for name, raw in raws.items() if raw.form != "index" and name not in dropped]
+    unused, coded, formats = set(_names(drop)), set(_names(categories)), dict(dates or {})
+    source = as_source(path)
+    file = source.name if isinstance(source, Path) else "DataFrame"
+    exact = {*formats} | ({group} if group is not None else set())
+    as_written = AsWritten(frozenset(exact), frozenset(coded), frozenset(unused))
+    raws = {raw.name: raw for raw in read(source, text, as_written)}
+    usable = [name for name, raw in raws.items() if raw.form != "index" and name not in unused | {group}]
     have = f"its columns are {listed(raws)}."
     target_by = "the last column" if target is None else "target="
     target = usable[-1] if target is None and usable else target
     if target is None:
-        raise ValueError(f"drop == {listed(_names(drop))}, must leave a target in {file.name}; {have}")
-    named = [("target", target), ("time", time or None), *(("drop", name) for name in _names(drop))]
+        raise ValueError(f"drop == {listed(_names(drop))}, must leave a target in {file}; {have}")
+    named = [("target", target), ("time", time or None), ("group", group), ("amount", amount)]
+    named += [("drop", name) for name in _names(drop)]
     named += [*(("categories", name) for name in _names(categories)), *(("dates", name) for name in formats)]
     for parameter, name in named:
-        if name is not None and name not in raws:
-            raise ValueError(f"{parameter} == {name!r}, must be a column of {file.name}; {have}")
+        if name is None:
+            continue
+        if name not in raws:
+            raise ValueError(f"{parameter} == {name!r}, must be a column of {file}; {have}")
         if name == target and parameter != "target":
-            raise ValueError(f"{parameter} == {name!r}, must not be the target of {file.name} too; {have}")
-        if name == time and parameter in ("drop", "categories"):
+            raise ValueError(f"{parameter} == {name!r}, must not be the target of {file} too; {have}")
+        if name == time and parameter in ("drop", "categories", "group", "amount"):
             raise ValueError(f"{parameter} == {name!r}, must not be the time column too; {have}")
-        if name in dropped and parameter in ("categories", "dates"):
-            raise ValueError(f"{parameter} == {name!r}, must not be dropped from {file.name} too; {have}")
-    target_column, labels, target_names = _target(raws[target], text, positive, target_by)
+        if name == group and parameter in ("drop", "categories", "dates", "amount"):
+            raise ValueError(f"{parameter} == {name!r}, must not be the column of groups too; {have}")
+        if name in unused and parameter in ("categories", "dates"):
+            raise ValueError(f"{parameter} == {name!r}, must not be dropped from {file} too; {have}")
+    target_column, labels, target_names = target_of(raws[target], text, positive, target_by)
 
     def convert_named(raw: Raw) -> Ready:
         return convert(raw, text, as_category=raw.name in coded, date_format=formats.get(raw.name))
 
-    time_column, step = _time(raws, usable, target, time, convert_named)
-    names = [name for name in usable if name != target and (time_column is None or name != time_column.name)]
+    when = time_of(raws, usable, target, time, convert_named)
+    names = [name for name in usable if name != target and (when is None or name != when.column.name)]
     if not names:
-        raise ValueError(f"target == {target!r}, must leave a feature in {file.name}; {have}")
+        raise ValueError(f"target == {target!r}, must leave a feature in {file}; {have}")
 
     columns = {target: target_column}
-    if time_column is not None:
-        columns[time_column.name] = time_column
+    if when is not None:
+        columns[when.column.name] = when.column
+    groups = None
+    if group is not None:
+        columns[group], groups = group_of(raws[group], text)
+    amounts = None if amount is None else amount_of(raws[amount], convert_named(raws[amount]))
     for name, raw in raws.items():
-        if name in dropped or raw.form == "index":
-            columns[name] = _dropped(raw, by_caller=name in dropped)
+        if name in unused or raw.form == "index":
+            columns[name] = dropped(raw, by_caller=name in unused)
     data = np.empty((labels.size, len(names)), dtype=np.float32)
     found: dict[str, list[Any]] = {}
     alone = SingleAUC(labels)
@@ -193,8 +222,11 @@ def load_table(
         if column.n_distinct and column.n_distinct > 1:  # constant ones are alike, and have been named
             told = (*column.warnings, f"the same as {names[first]!r} in every row")
             columns[column.name] = replace(column, warnings=told)
+    if amount is not None:
+        told = (*columns[amount].notes, "the amount of a row")
+        columns[amount] = replace(columns[amount], notes=told)
     report = TableReport(
-        file=file.name,
+        file=file,
         n_samples=labels.size,
         n_positive=int(labels.sum()),
         target_names=(target_names[0], target_names[1]),
@@ -205,7 +237,10 @@ def load_table(
         feature_names=names,
         target=labels,
         target_names=target_names,
-        step=step,
+        step=None if when is None else when.step,
+        step_is_date=when is not None and when.is_date,
+        groups=groups,
+        amount=amounts,
         categories=found,
         report=report,
         frame=None,
@@ -236,126 +271,6 @@ def _text_format(
                 f"encoding == {encoding!r}, must be one that Python knows, such as 'cp1252' or 'utf-16'."
             ) from error
     return TextFormat(sep, encoding, decimal, thousands, na_values)
-
-
-def _target(
-    raw: Raw, text: TextFormat, positive: object, chosen_by: str
-) -> tuple[Column, NDArray[np.int8], list[Any]]:
-    """0 and 1 for each row, and the values they stand for."""
-    column = label_values(raw, text)
-    missing = np.flatnonzero(column.isna())
-    if missing.size:
-        raise ValueError(
-            f"target == {raw.name!r}, must have a class in every row; {missing.size:,} of {len(column):,} "
-            f"have none, the first is row {missing[0] + 1}: label or remove them."
-        )
-    values = _two_classes(raw.name, column, positive)
-    labels = (column == values[1]).to_numpy(dtype=np.int8)
-    rate, warnings = float(labels.mean()), []
-    if rate > 0.5:
-        warnings.append(
-            f"{values[1]!r}, which is 1, is the commoner class ({rate:.1%} of the rows); "
-            f"positive={values[0]!r} would make the other one 1"
-        )
-    return (
-        Column(
-            name=raw.name,
-            kind=raw.kind,
-            used_as="target",
-            chosen_by=chosen_by,
-            n_missing=0,
-            n_distinct=2,
-            notes=(f"{values[0]!r} is 0, {values[1]!r} is 1",),
-            warnings=tuple(warnings),
-        ),
-        labels,
-        values,
-    )
-
-
-def _two_classes(name: str, column: pd.Series[Any], positive: object) -> list[Any]:
-    counts = column.astype(object).value_counts()
-    values = sorted(counts.index, key=lambda value: (-counts[value], str(value)))
-    if len(values) != 2:
-        raise ValueError(
-            f"target == {name!r}, must have two classes; it has {len(values)}: "
-            f"{listed(values, 5)}. Name another column, or map this one to 0 and 1."
-        )
-    if positive is not None:
-        chosen = [value for value in values if value == positive or _as_text(value) == _as_text(positive)]
-        if len(chosen) != 1:
-            raise ValueError(f"positive == {positive!r}, must be a value of {name!r}: {listed(values)}.")
-        values.sort(key=lambda value: value == chosen[0])
-    elif tuple(sorted(str(value).lower() for value in values)) in MEANINGS:
-        values.sort(key=lambda value: str(value).lower())
-    return values
-
-
-def _as_text(value: object) -> str:
-    """1 for 1.0 too."""
-    return str(value).removesuffix(".0")
-
-
-def _time(
-    raws: Mapping[str, Raw],
-    usable: Iterable[str],
-    target: str,
-    time: str | Literal[False] | None,
-    convert_named: Callable[[Raw], Ready],
-) -> tuple[Column | None, NDArray[np.float64] | None]:
-    """The asked-for time column, or the first well-known one of numbers or dates, or none."""
-    candidates = TIME_NAMES if time is None else (time,) if time else ()
-    for name in candidates:
-        if name not in usable or name == target:
-            continue
-        raw, ready = raws[name], convert_named(raws[name])
-        if not ready.orders:
-            if time is None:
-                continue
-            raise ValueError(
-                f"time == {name!r}, must hold numbers, dates or ISO 8601 text; it holds {raw.kind}, which "
-                f"orders no rows. Name another column, or pass dates={{{name!r}: format}}."
-            )
-        missing = np.flatnonzero(np.isnan(ready.numbers))
-        if missing.size:
-            raise ValueError(
-                f"time == {name!r}{', by its name' if time is None else ''}, must hold a time in every row; "
-                f"{missing.size:,} of {ready.numbers.size:,} have none, the first is row {missing[0] + 1}: "
-                f"fill or remove them, pass time=False to make it a feature, or drop=[{name!r}]."
-            )
-        back = np.flatnonzero(np.diff(ready.numbers) < 0)
-        order = "rows are in its order"
-        if back.size:
-            order = (
-                f"rows are not in its order (row {back[0] + 2} is the first that is earlier): split by `step`"
-            )
-        unit = ("seconds since 1970",) if ready.used_as == "date" else ()
-        told = date_numbers(name, ready.numbers)
-        column = Column(
-            name=name,
-            kind=raw.kind,
-            used_as="time",
-            chosen_by="its name" if time is None else "time=",
-            n_missing=0,
-            n_distinct=ready.n_distinct,
-            notes=(*ready.notes, *unit, order),
-            warnings=() if told is None or ready.used_as == "date" else (told,),
-        )
-        return column, ready.numbers
-    return None, None
-
-
-def _dropped(raw: Raw, *, by_caller: bool) -> Column:
-    is_arrow = raw.form == "unusable"
-    return Column(
-        name=raw.name,
-        kind=raw.kind,
-        used_as="dropped",
-        chosen_by="drop=" if by_caller else "its kind",
-        n_missing=int(raw.cells.null_count if is_arrow else raw.cells.isna().sum()),
-        n_distinct=None,
-        notes=() if by_caller else ("the index of a pandas frame",),
-    )
 
 
 def _feature(raw: Raw, ready: Ready, chosen_by: str, alone: SingleAUC) -> tuple[Column, NDArray[np.float64]]:

@@ -71,6 +71,8 @@ def test_a_warning(tmp_path: Path, name: str, values: Any, message: str) -> None
         ("paid", RNG.integers(0, 9, N)),
         ("id_n", RNG.integers(0, 900, N)),
         ("customer_days", RNG.integers(0, 900, N)),
+        ("dest_earlier_rows", RNG.integers(0, 900, N)),
+        ("CUSTOMER_ID_NB_TX_7DAY_WINDOW", RNG.integers(0, 900, N)),
         (
             "amount",
             np.round(np.exp(RNG.normal(size=N)) * 1e5, 2),

@@ -62,6 +62,15 @@ def check(found: Bunch, expected: list[float], used_as: str, notes: str = "") ->
         (["1.234", "12.500"], {"thousands": ".", "decimal": ","}, [1234, 12500], "number", ""),
         (["1\u202f234", "12 500"], {"thousands": " "}, [1234, 12500], "number", ""),
         (["1'234", "12\u2019500"], {"thousands": "'"}, [1234, 12500], "number", ""),
+        (["1_000", "2_500.5"], {"thousands": "_"}, [1000, 2500.5], "number", ""),
+        (["1,23,456", "12,34,56,789", "7"], {"thousands": ","}, [123456, 123456789, 7], "number", ""),
+        (["\u0661\u0662\u0663", "", "\u0664\u066b\u0665", "-\u0669"], {}, [123, NAN, 4.5, -9], "number", ""),
+        (["\u0661\u066c\u0660\u0660\u0660", "5"], {"thousands": ","}, [1000, 5], "number", ""),
+        (["\uff11\uff12", "\u2212\uff13\uff0e\uff15", "\uff0b7"], {}, [12, -3.5, 7], "number", ""),
+        (["\u0662\u0660\u0662\u0664-\u0660\u0661-\u0660\u0662", "2024-01-01"], {}, [86400, 0], "date", ""),
+        (["\u0660\u0669:\u0663\u0660", "00:00"], {}, [34200, 0], "number", "seconds since midnight"),
+        (["010224", "", "311223"], {"dates": {"x": "%d%m%y"}}, [32 * 86400, NAN, 0], "date", ""),
+        (["007", "7", "", "12"], {"categories": "x"}, [0, 2, NAN, 1], "category", "order of the text"),
         (["123456789012345678901234567890", "1"], {}, [123456789012345678901234567890.0, 1], "number", ""),
         (["True", "", "false", "TRUE"], {}, [1, NAN, 0, 1], "number", ""),
         (["true", "NA", "false"], {}, [1, NAN, 0], "number", ""),
@@ -108,6 +117,11 @@ def test_text(
         (["12,5", "2"], 1, "12,5", "numbers only", r"pass decimal=','\."),
         (["1 234 567", "2"], 1, "1 234 567", "numbers only", r"pass thousands=' '\."),
         (["1'234", "2"], 1, "1'234", "numbers only", r"pass thousands=\"'\"\."),
+        (["1_000", "2_500"], 1, "1_000", "numbers only", r"pass thousands='_'\."),
+        (["1,23,456", "7"], 1, "1,23,456", "numbers only", r"pass thousands=','\."),
+        (["\u0661\u066c\u0660\u0660\u0660", "5"], 1, "\u0661\u066c\u0660\u0660\u0660", "numbers only",
+         "pass thousands=','"),
+        (["\u0661", "\u0662x"], 2, "\u0662x", "numbers only", "na_values=\\['\u0662x'\\]"),
         (["12 EUR", "7 EUR"], 1, "12 EUR", "numbers only", "take unit and brackets off"),
         (["7", "$12.50"], 2, "$12.50", "numbers only", "take unit and brackets off"),
         (["12\u00a0EUR", "7"], 1, "12\u00a0EUR", "numbers only", "take unit and brackets off"),
@@ -162,6 +176,59 @@ def test_formats_of_dates_are_checked(tmp_path: Path) -> None:
         ValueError, match=r"dates == \{'x': '%Y'\}, must name columns of text .*date32\[day\]"
     ):
         parquet(tmp_path, [dt.date(2024, 1, 1)] * 2, dates={"x": "%Y"})
+
+
+@pytest.mark.parametrize("read", [csv, parquet])
+@pytest.mark.parametrize(
+    ("cells", "options", "values", "n_cells", "first"),
+    [
+        (["1", "007", "7", " 08"], {}, [1, 7, 7, 8], 2, "'007' in row 2"),
+        (["1", "", "-07", "0"], {}, [1, NAN, -7, 0], 1, "'-07' in row 3"),
+        (["1,5", "007", "7"], {"decimal": ","}, [1.5, 7, 7], 1, "'007' in row 2"),
+        (["0930", "1215", "0000"], {}, [930, 1215, 0], 2, "'0930' in row 1"),
+    ],
+)
+def test_zeros_in_front_are_said(
+    tmp_path: Path, read: Any, cells: list[str], options: Any, values: list[float], n_cells: int, first: str
+) -> None:
+    found = read(tmp_path, cells, **options)
+    np.testing.assert_array_equal(found.data[:, 0], np.float32(values))
+    (warning,) = found.report.columns[0].warnings
+    assert warning == (
+        f"{n_cells} cells have zeros in front, as {first}: read as numbers; if they are codes, "
+        "categories=['x'] keeps them as they are"
+    )
+
+
+@pytest.mark.parametrize("cells", [["0", "0.5", "10"], ["-0", "0", "1e05"], ["0.07", "00.5", ""]])
+@pytest.mark.parametrize("read", [csv, parquet])
+def test_zeros_that_are_no_codes(tmp_path: Path, read: Any, cells: list[str]) -> None:
+    assert read(tmp_path, cells).report.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("sep", "encoding"), [(";", "utf-8"), ("\t", "utf-8"), ("|", "utf-8"), (",", "utf-16")]
+)
+def test_zeros_in_front_are_found_in_any_csv(tmp_path: Path, sep: str, encoding: str) -> None:
+    """Far down, behind dates, and beside a column without any."""
+    file = tmp_path / "cards.csv"
+    lines = [sep.join(["2024-01-01", str(k), str(k), str(int(k % 3 == 0))]) for k in range(3000)]
+    file.write_text("\n".join([sep.join("dabz"), *lines, sep.join(["2024-01-02", "7", '"0042"', "1"])]),
+                    encoding=encoding)  # fmt: skip
+    found = load_table(file, sep=sep, encoding=encoding)
+    assert {column.name: len(column.warnings) for column in found.report.columns if column.warnings} == {
+        "a": 1, "b": 2
+    }  # fmt: skip
+    assert (
+        found.report.columns[2].warnings[0].startswith("1 cells have zeros in front, as '0042' in row 3001")
+    )
+
+
+def test_whole_categories_with_gaps_have_whole_names(tmp_path: Path) -> None:
+    file = tmp_path / "cards.csv"
+    file.write_text("x,y\n5411,0\n,1\n12,0\n")
+    assert load_table(file, "y", categories="x").categories == {"x": [12, 5411]}
+    assert parquet(tmp_path, [5411, None, 12], categories="x").categories == {"x": [12, 5411]}
 
 
 def test_a_few_numbers_among_categories_are_said(tmp_path: Path) -> None:
