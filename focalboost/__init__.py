@@ -5,15 +5,16 @@ Start with `BinaryFocalLoss`, or with the classifiers of `focalboost.xgboost` an
 `focalboost.calibration` the probabilities in closed form, `focalboost.datasets` data to try it on.
 """
 
-from importlib import import_module as _import_module
-from importlib.metadata import version as _version
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from focalboost.losses import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss, posterior
+if _TYPE_CHECKING:
+    from focalboost.losses import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss, posterior
 
-__version__ = _version("focalboost")
+    __version__: str
 
 __all__ = [
+    "SKOPS_TRUSTED_TYPES",
     "BinaryFocalLoss",
     "MulticlassFocalLoss",
     "MultilabelFocalLoss",
@@ -21,11 +22,39 @@ __all__ = [
     "posterior",
 ]
 
-# Loaded when first asked for: boosters are extras, and slow to import.
+# What a fitted classifier consists of, for `skops.io.load(..., trusted=SKOPS_TRUSTED_TYPES)`.
+SKOPS_TRUSTED_TYPES = [
+    "collections.OrderedDict",
+    "focalboost.BinaryFocalLoss",
+    "focalboost.MulticlassFocalLoss",
+    "focalboost.MultilabelFocalLoss",
+    "focalboost.lightgbm.FocalLGBMClassifier",
+    "focalboost.xgboost.FocalXGBClassifier",
+    "lightgbm.basic.Booster",
+    "xgboost.core.Booster",
+]
+
+# All is loaded when first asked for: boosters are extras, and slow to import, and a service that asks
+# `focalboost.calibration` for probabilities needs nothing else.
 _SUBMODULES = ("calibration", "datasets", "lightgbm", "losses", "metrics", "tuning", "xgboost")
 
 
 def __getattr__(name: str) -> _Any:
+    from importlib import import_module  # noqa: PLC0415  # not public
+
     if name in _SUBMODULES:
-        return _import_module(f"focalboost.{name}")
-    raise AttributeError(f"module 'focalboost' has no attribute {name!r}")
+        return import_module(f"focalboost.{name}")
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415  # reads a file
+
+        value: _Any = version("focalboost")
+    elif name in __all__:
+        value = getattr(import_module("focalboost.losses"), name)
+    else:
+        raise AttributeError(f"module 'focalboost' has no attribute {name!r}")
+    globals()[name] = value  # not asked for again
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBMODULES})

@@ -135,6 +135,12 @@ def check_alpha_share(alpha: object, name: str = "alpha") -> float:
     return _within_alpha(name, alpha, share(name, alpha, zero=False, one=False, why=why))
 
 
+def check_rate(name: str, value: object) -> float:
+    """A share in (0, 1] of the rows of a class that was kept."""
+    why = ": the share of the rows of a class that was kept for training. Where 1 in 20 was kept pass 0.05"
+    return share(name, value, zero=False, why=why)
+
+
 def check_smoothing(value: object) -> float:
     """label_smoothing, in [0, 1), 0 or large enough that float32 holds its products."""
     result = share("label_smoothing", value, one=False)

@@ -24,6 +24,55 @@ def test_import_loads_no_booster_and_no_extra():
     assert result.stdout.strip() == "[]", result.stderr
 
 
+# The training stack is missing: any import of it is an error.
+WITHOUT = """
+import sys
+REFUSED = {"numba", "llvmlite", "scipy", "sklearn", "joblib", "xgboost", "lightgbm"}
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in REFUSED:
+            raise ImportError(name)
+sys.meta_path.insert(0, Refuse())
+RECORD = '{"format": 1, "loss": "BinaryFocalLoss", "gamma": 2.0, "alpha": 0.25, "sampling_rate": 0.5}'
+"""
+SERVED = {
+    "binary": """
+from focalboost.calibration import binary_margin, binary_posterior
+margin = binary_margin(0.2, gamma=2.0, sampling_rate=0.5)
+print(binary_posterior(margin, gamma=2.0, sampling_rate=0.5).round(9))""",
+    "multiclass": """
+from focalboost.calibration import multiclass_margin, multiclass_posterior
+print(multiclass_posterior(multiclass_margin([0.1, 0.7, 0.2], gamma=2.0), gamma=2.0).round(9)[2])""",
+    "record": """
+from focalboost.calibration import served_loss
+print((served_loss(RECORD).posterior([0.0]) / 3).round(9)[0])""",
+    "posterior": """
+from focalboost import posterior
+print((posterior([0.0], gamma=2.0, alpha=0.2) / 4).round(9)[0])""",
+    "loss": """
+from focalboost import BinaryFocalLoss
+loss = BinaryFocalLoss.from_json(BinaryFocalLoss(2.0, 0.2).to_json())
+print(loss.posterior(loss.margin([0.2])).round(9)[0])""",
+    "version": """
+import focalboost
+print(0.2 if focalboost.__version__[0].isdigit() else focalboost.__version__)""",
+}
+
+
+@pytest.mark.parametrize("what", SERVED)
+def test_probabilities_need_numpy_only(what):
+    result = run(WITHOUT + SERVED[what])
+    assert result.stdout.strip() == "0.2", result.stderr
+
+
+def test_numba_is_imported_by_what_computes():
+    code = (
+        "import sys; from focalboost import BinaryFocalLoss; before = 'numba' in sys.modules\n"
+        "BinaryFocalLoss().gradient_hessian([0, 1], [0.0, 0.0]); print(before, 'numba' in sys.modules)"
+    )
+    assert run(code).stdout.strip() == "False True"
+
+
 @pytest.mark.parametrize("call", ["loss.start()", "__import__('focalboost.xgboost')"])
 def test_a_missing_booster_names_the_extra(call):
     code = (

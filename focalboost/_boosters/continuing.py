@@ -25,8 +25,9 @@ def go_on(asked: Any, stored: Any, name: str) -> Any:
     if asked.same_meaning(stored):
         return asked.going_on_with(stored)
     raise ValueError(
-        f"{name} was trained with {stored!r}, must have the same gamma, class weights and label_smoothing as "
-        f"{asked!r}: the new loss would read the old margins as other probabilities. {CURES}"
+        f"{name} was trained with {stored!r}, must have the same gamma, class weights, label_smoothing "
+        f"and sampling_rate as {asked!r}: the new loss would read the old margins as other probabilities. "
+        f"{CURES}"
     )
 
 

@@ -90,6 +90,7 @@ _OF_FOCAL = {
     "class_weight": "focal_alpha",
     "class_weights": "focal_alpha",
     "label_smoothing": "focal_label_smoothing",
+    "sampling_rate": "focal_sampling_rate",
     "hessian": "focal_hessian",
     "probability": "focal_probability",
 }

@@ -38,10 +38,17 @@ class Start(TrainingCallback):
     """
 
     def __init__(
-        self, loss: Any, record: str | None = None, at_end: Callable[[Any], None] | None = None
+        self,
+        loss: Any,
+        record: str | None = None,
+        at_end: Callable[[Any], None] | None = None,
+        *,
+        checked: bool = False,
     ) -> None:
         super().__init__()
         self.loss, self.record = loss, record
+        # Whether the names of all parameters were looked at: XGBoost need not warn of those that are for others.
+        self._checked = checked
         # Called with the finished model. A callback of its own would not do: XGBoost 3.1.0 to 3.1.2 keep
         # callbacks in a set, and call them in any order.
         self._at_end = at_end
@@ -62,6 +69,9 @@ class Start(TrainingCallback):
         return model
 
     def _begin(self, booster: xgboost.Booster) -> Any:
+        if self._checked:
+            # Before the first configuration, which warns; Booster itself sets it to True.
+            booster.set_param({"validate_parameters": False})
         if booster.attr(ATTRIBUTE) is not None:
             loss = check_continued(self.loss, booster)
             check_xgboost_parameters(booster, self._n_classes)

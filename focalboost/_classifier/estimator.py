@@ -51,6 +51,7 @@ class FocalEstimator:
     focal_alpha_power: Any
     focal_hessian: Any
     focal_label_smoothing: Any
+    focal_sampling_rate: Any
     focal_probability: Any
     n_jobs: Any
     loss_: FocalLoss
@@ -197,6 +198,7 @@ DEFAULTS: dict[str, Any] = {
     "focal_alpha_power": None,
     "focal_hessian": "guarded",
     "focal_label_smoothing": 0.0,
+    "focal_sampling_rate": None,
     "focal_probability": "posterior",
 }
 

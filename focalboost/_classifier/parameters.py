@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Integral
+from numbers import Integral, Real
 from types import SimpleNamespace
 from typing import Any
 
@@ -88,7 +88,10 @@ class Asked:
             self.power = _validation.number(
                 "focal_alpha_power", self.power, "finite", low=-np.inf, strict=False
             )
-        self.options: dict[str, Any] = {"hessian": estimator.focal_hessian}
+        self.options: dict[str, Any] = {
+            "hessian": estimator.focal_hessian,
+            "sampling_rate": sampling_rate(estimator.focal_sampling_rate, target),
+        }
         if isinstance(estimator.n_jobs, Integral) and estimator.n_jobs != 0:
             self.options["n_jobs"] = int(estimator.n_jobs)
         if target.task == "multiclass":
@@ -104,7 +107,7 @@ class Asked:
             return LOSSES[self.target.task](self.gamma, alpha, **self.options)
         except (ValueError, TypeError) as error:
             # The losses name their parameters without the prefix that the estimators need.
-            if str(error).startswith(("gamma", "alpha", "hessian", "label_smoothing")):
+            if str(error).startswith(("gamma", "alpha", "hessian", "label_smoothing", "sampling_rate")):
                 raise type(error)(f"focal_{error}") from error
             raise
 
@@ -142,6 +145,18 @@ def read_classifier(record: str) -> Record | None:
         asks, has = (shorten(repr(one), 200) for one in (loss, found.loss))
         raise damaged(f"focal parameters that ask for {asks}, must be those of {has}")
     return found
+
+
+def sampling_rate(value: Any, target: Target) -> Any:
+    """focal_sampling_rate in the order of the classes."""
+    if isinstance(value, Real) and target.task == "binary" and target.classes.dtype.kind in "UO":
+        first, second = target.classes.tolist()
+        raise ValueError(
+            f"focal_sampling_rate == {_validation.show(value)}, must name the class of text labels: whether "
+            f"it is the share of {first!r} or of {second!r} is not said. Pass {{{first!r}: ..., "
+            f"{second!r}: ...}}, 1 for the one of which all rows were kept."
+        )
+    return in_order("focal_sampling_rate", value, target)
 
 
 def refuse_smoothing(label_smoothing: object) -> None:

@@ -23,6 +23,7 @@ PARAMETERS = (
     "focal_alpha_power",
     "focal_hessian",
     "focal_label_smoothing",
+    "focal_sampling_rate",
     "focal_probability",
 )
 _KEYS = ("task", "classes", "dtype", "parameters")

@@ -1,4 +1,8 @@
-"""Which of the two computes: the CPU's kernels, or those for CUDA where the booster's trees are on a GPU."""
+"""Which of the two computes: the CPU's kernels, or those for CUDA where the booster's trees are on a GPU.
+
+Both are imported by the first call that computes: Numba takes 0.3 s, which a service that only asks for a
+posterior does not pay.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
-from focalboost._kernels import cuda
-from focalboost._kernels.cpu import Cpu
 from focalboost._kernels.interface import LabelColumns, Parameters
 from focalboost._typing import Array
 
@@ -45,8 +47,12 @@ def _say_once(text: str) -> None:
 def for_arrays(device: Device, n_jobs: int | None, raw: Array) -> Backend:
     """For a user's own arrays: the CPU unless the loss insists on a GPU, and NumPy arrays from either."""
     if device == "cuda" and raw.size:
+        from focalboost._kernels import cuda  # noqa: PLC0415  # loads Numba
+
         cuda.require()
         return cuda.Cuda(0, n_jobs)
+    from focalboost._kernels.cpu import Cpu  # noqa: PLC0415  # loads Numba
+
     return Cpu(n_jobs)
 
 
@@ -55,6 +61,9 @@ def for_booster(device: Device, n_jobs: int | None, raw: Array, placement: Place
 
     XGBoost on a GPU is handed device arrays; everything else, LightGBM on a GPU too, reads host arrays only.
     """
+    from focalboost._kernels import cuda  # noqa: PLC0415  # loads Numba
+    from focalboost._kernels.cpu import Cpu  # noqa: PLC0415  # loads Numba
+
     ordinal, owner, order = placement.ordinal, placement.owner, placement.order
     on_cpu = Cpu(n_jobs, owner, order)
     if device == "cpu" or raw.size == 0:

@@ -14,8 +14,17 @@ from numba import cuda, float32
 
 from focalboost._kernels import rows as _rows
 from focalboost._kernels.elementary import ONE, ZERO
-from focalboost._kernels.flags import BAD_LABEL, NO_FLAG, label_flag, margin_flag, weight_flag
-from focalboost._kernels.rows import HALF, Index, hard_row, shares, soft_row
+from focalboost._kernels.flags import BAD_LABEL, NO_FLAG
+from focalboost._kernels.rows import (
+    HALF,
+    Index,
+    hard_row,
+    label_flag,
+    margin_flag,
+    shares,
+    soft_row,
+    weight_flag,
+)
 
 softmax_row: Any = cuda.jit(device=True)(_rows.softmax_row)
 

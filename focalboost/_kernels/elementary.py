@@ -25,13 +25,10 @@ ROUNDER = np.float32(12582912.0)
 LARGEST_EXPONENT = np.float32(200.0)
 SMALLEST_POWER = np.float32(-126.0)  # of the normal float32
 POWER_OF_ZERO = np.float32(-127.0)  # one below it, whose bits are those of 0
-TINY = np.float32(np.finfo(np.float32).tiny)
 # Small numbers are carried times 2^24: a class weight of up to 2^24 brings a number below float32's normal
 # range back into it, and it is to be exact there.
 HEADROOM = np.float32(24.0)
-HEADROOM_FACTOR = np.float32(2.0**24)
 HEADROOM_INVERSE = np.float32(2.0**-24)
-HUGE = np.float32(np.finfo(np.float32).max)
 SIGNIFICAND_BITS = np.int32(23)
 EXPONENT_BIAS = np.int32(127)
 SIGNIFICAND_MASK = np.int32(0x007FFFFF)

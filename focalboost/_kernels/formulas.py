@@ -142,18 +142,3 @@ def other_hessian(
     If slope, excess, share and complement come times c and reweighted times c^2, it comes times c^3.
     """
     return share * (reweighted + slope * q * complement + excess * share)
-
-
-@scalar
-def log_focal_slope(s: float, gamma: float) -> float:
-    """log phi(p), phi = (1-p)^gamma + gamma p (1-p)^(gamma-1) (-log p), p = sigmoid(s), in float64.
-
-    Charoenphakdee et al., CVPR 2021: the class posterior is proportional to p / phi(p).
-    Written as -gamma softplus(s) + log1p(gamma p L / q), where p L / q = log1p(e) / e for s > 0 tends to 1.
-    """
-    e = math.exp(-abs(s))
-    log1p_e = math.log1p(e)
-    if s > 0.0:
-        ratio = log1p_e / e if e > 1e-300 else 1.0
-        return math.log1p(gamma * ratio) - gamma * (log1p_e + s)
-    return math.log1p(gamma * e * (log1p_e - s)) - gamma * log1p_e

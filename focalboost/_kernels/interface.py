@@ -7,9 +7,11 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from focalboost._kernels.elementary import HEADROOM_FACTOR, HUGE, TINY
 from focalboost._typing import Array
 
+TINY = np.float32(np.finfo(np.float32).tiny)
+HUGE = np.float32(np.finfo(np.float32).max)
+HEADROOM_FACTOR = np.float32(2.0**24)  # 2 to the `elementary.HEADROOM`
 Hessian = Literal["guarded", "exact", "reweighted"]
 
 # Lowest and highest excess of the exact over the reweighted Hessian, and the floor of the sum. The floor is

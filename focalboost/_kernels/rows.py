@@ -14,7 +14,6 @@ import numpy as np
 
 from focalboost._kernels.compile import scalar
 from focalboost._kernels.elementary import (
-    HEADROOM_FACTOR,
     HEADROOM_INVERSE,
     ONE,
     ZERO,
@@ -22,8 +21,9 @@ from focalboost._kernels.elementary import (
     log1p_positive,
     scaled_exp_negative,
 )
-from focalboost._kernels.flags import BAD_LABEL, NO_FLAG, margin_flag, positive_hessian, weight_flag
+from focalboost._kernels.flags import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, NO_FLAG, SOFT_LABEL
 from focalboost._kernels.formulas import Scalar, derivatives, fast_terms, other_gradient, other_hessian
+from focalboost._kernels.interface import HEADROOM_FACTOR, HUGE
 
 Float = np.float32
 
@@ -31,6 +31,30 @@ HALF = np.float32(0.5)
 # Numba lets a signed index count from the end, and pays four instructions for each access.
 Index = np.uint64
 Class = np.uint32
+
+
+@scalar
+def label_flag(y: np.float32) -> np.int32:
+    inside = (y >= ZERO) & (y <= ONE)
+    hard = (y == ZERO) | (y == ONE)
+    return NO_FLAG if hard else (SOFT_LABEL if inside else BAD_LABEL)
+
+
+@scalar
+def margin_flag(x: float) -> np.int32:
+    return NO_FLAG if abs(x) <= HUGE else BAD_MARGIN
+
+
+@scalar
+def weight_flag(weight: np.float32, least: np.float32, most: np.float32) -> np.int32:
+    """A weight is 0 or within `interface.weight_range`, where no product of it under- or overflows."""
+    return NO_FLAG if (weight == ZERO) | ((weight >= least) & (weight <= most)) else BAD_WEIGHT
+
+
+@scalar
+def positive_hessian(h: np.float32, weight: np.float32, floor: np.float32) -> np.float32:
+    """The Hessian of a row with weight is at least the floor, that of a row without is 0."""
+    return floor if (h < floor) & (weight > ZERO) else h
 
 
 @scalar

@@ -10,9 +10,17 @@ import numpy as np
 
 from focalboost._kernels.compile import kernel
 from focalboost._kernels.elementary import ONE
-from focalboost._kernels.flags import BAD_LABEL, NO_FLAG, label_flag, margin_flag, weight_flag
-from focalboost._kernels.formulas import derivatives, focal_loss, log_focal_slope, precise_terms
-from focalboost._kernels.rows import HALF, hard_row, shares, soft_row
+from focalboost._kernels.flags import BAD_LABEL, NO_FLAG
+from focalboost._kernels.formulas import derivatives, focal_loss, precise_terms
+from focalboost._kernels.rows import (
+    HALF,
+    hard_row,
+    label_flag,
+    margin_flag,
+    shares,
+    soft_row,
+    weight_flag,
+)
 from focalboost._typing import Array
 
 
@@ -123,10 +131,3 @@ def sigmoid_mean_hessian(
         _, reweighted, excess = derivatives(terms, gamma[label], lowest, highest)
         mean += rates[label] * alpha[label] * (reweighted + excess)
     return mean
-
-
-@kernel
-def fill_log_focal_slope(s: Array, gamma: Array, out: Array) -> None:
-    """`formulas.log_focal_slope` over one-dimensional arrays of equal length."""
-    for i in range(s.shape[0]):
-        out[i] = log_focal_slope(s[i], gamma[i])

@@ -17,7 +17,7 @@ from focalboost._kernels.elementary import (
     log1p_positive,
     scaled_exp_negative,
 )
-from focalboost._kernels.flags import BAD_LABEL, NO_FLAG, margin_flag, weight_flag
+from focalboost._kernels.flags import BAD_LABEL, NO_FLAG
 from focalboost._kernels.formulas import (
     derivatives,
     fast_terms,
@@ -25,7 +25,7 @@ from focalboost._kernels.formulas import (
     other_hessian,
     precise_terms,
 )
-from focalboost._kernels.rows import class_derivatives, inverse_total
+from focalboost._kernels.rows import class_derivatives, inverse_total, margin_flag, weight_flag
 from focalboost._typing import Array
 
 # Rows per tile of the softmax kernel, a constant so that LLVM sees that scratch rows are disjoint (it gives

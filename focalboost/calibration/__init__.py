@@ -7,7 +7,10 @@ gamma and a class weight for each class:
     posterior_k  proportional to  p_k / (alpha_k phi_k(p_k)),
     phi_k(p) = (1 - p)^gamma_k + gamma_k p (1 - p)^(gamma_k - 1) (-log p)
 
-Pure functions of arrays: serving code needs nothing else of this package.
+Pure functions of arrays: serving code needs nothing else of this package, and this loads nothing but NumPy.
+
+Where rows of a class were left out of training, `sampling_rate` tells how many stayed, and the probabilities
+are those of all rows.
 """
 
 from __future__ import annotations
@@ -16,21 +19,28 @@ from focalboost.calibration._binary import binary_margin, binary_posterior, bina
 
 # Not public, for the losses.
 from focalboost.calibration._binary import margin_of_log_odds as margin_of_log_odds
-from focalboost.calibration._common import shifted as shifted
-from focalboost.calibration._common import shifted_softmax as shifted_softmax
+from focalboost.calibration._functions import expit as expit
+from focalboost.calibration._functions import log_softmax as log_softmax
+from focalboost.calibration._functions import logit as logit
+from focalboost.calibration._functions import softmax as softmax
 from focalboost.calibration._multiclass import (
     multiclass_log_posterior,
     multiclass_margin,
     multiclass_posterior,
 )
+from focalboost.calibration._serving import ServedLoss, lookup_table, margin_threshold, served_loss
 
 __all__ = [
+    "ServedLoss",
     "binary_margin",
     "binary_posterior",
     "binary_posterior_logit",
+    "lookup_table",
+    "margin_threshold",
     "multiclass_log_posterior",
     "multiclass_margin",
     "multiclass_posterior",
+    "served_loss",
 ]
 
 for _name in __all__:

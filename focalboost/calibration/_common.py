@@ -1,26 +1,58 @@
-"""What two classes and several have in common: log phi, the shift, checks."""
+"""What two classes and several have in common: log phi, shift and sampling, checks."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import log_softmax
 
-from focalboost._kernels.sigmoid import fill_log_focal_slope
 from focalboost._typing import Array
+from focalboost.calibration._functions import expit, log_expit
 
 # Margins beyond it are infinite to the closed form: products of them with gamma leave float64.
 INFINITE = 1e300
 
 
-def log_focal_slope(s: Array, gamma: Array) -> Array:
-    """log phi of the signed margin s, `formulas.log_focal_slope`, over broadcast float64 arrays."""
-    shape = np.broadcast_shapes(np.shape(s), np.shape(gamma))
-    # Copies: a broadcast array is read-only or warns when it is asked whether it is.
-    flat_s, flat_gamma = (np.array(np.broadcast_to(a, shape), np.float64).reshape(-1) for a in (s, gamma))
-    out = np.empty(flat_s.size)
-    fill_log_focal_slope(flat_s, flat_gamma, out)
-    return out.reshape(shape)
+class Terms(NamedTuple):
+    """Of a margin s, with p = sigmoid(s), q = 1 - p and L = -log p: what log phi is made of."""
+
+    odds_loss: Array  # p L / q, from 0 at the far left to 1 at the far right
+    softplus: Array  # -log q
+
+
+def focal_terms(s: Array) -> tuple[Terms, Terms]:
+    """The terms of the margins s and -s, of the same exponentials."""
+    size = np.abs(s)
+    # p L / q is log1p(e) / e to the right, 1 to the last bit long before e is as small as this.
+    e = np.maximum(np.exp(-size), 1e-300)
+    log1p_e = np.log1p(e)
+    right, left = log1p_e / e, e * (log1p_e + size)
+    positive = s > 0.0
+    return (
+        Terms(np.where(positive, right, left), log1p_e + np.maximum(s, 0.0)),
+        Terms(np.where(positive, left, right), log1p_e + np.maximum(-s, 0.0)),
+    )
+
+
+def log_focal_slope(terms: Terms, gamma: Array) -> Array:
+    """log phi(p), phi = (1-p)^gamma + gamma p (1-p)^(gamma-1) (-log p).
+
+    Charoenphakdee et al., CVPR 2021: the class posterior is proportional to p / phi(p).
+    """
+    return np.asarray(np.log1p(gamma * terms.odds_loss) - gamma * terms.softplus)
+
+
+def evidence_slope(s: Array, gamma: Array) -> Array:
+    """Derivative of log p - log phi(p) by s: 1 at its far left, gamma at its far right.
+
+    With L = -log p and r = p L / q it is q + gamma p (2 - L + (gamma - 1) r) / (1 + gamma r).
+    """
+    p, q, cross_entropy = expit(s), expit(-s), -log_expit(s)
+    # p / q is exp(s), and L is exp(-s) to the last bit from 40 on.
+    ratio = np.where(s > 40.0, 1.0, np.exp(np.minimum(s, 40.0)) * cross_entropy)
+    slope: Array = q + gamma * p * (2.0 - cross_entropy + (gamma - 1.0) * ratio) / (1.0 + gamma * ratio)
+    return slope
 
 
 def parameters(gamma: ArrayLike, alpha: ArrayLike) -> tuple[Array, Array]:
@@ -33,25 +65,25 @@ def parameters(gamma: ArrayLike, alpha: ArrayLike) -> tuple[Array, Array]:
     return gammas, np.log(weights)
 
 
+def log_rates(sampling_rate: ArrayLike) -> Array:
+    """Logarithm of the shares of rows that were kept."""
+    rates = np.asarray(sampling_rate, float)
+    if not ((rates > 0.0) & (rates <= 1.0)).all():
+        raise ValueError(
+            f"sampling_rate == {sampling_rate!r}, must be in (0, 1]: the share of the rows of a class that "
+            "was kept for training. Where 1 in 20 was kept pass 0.05."
+        )
+    return np.asarray(np.log(rates))
+
+
 def refuse_nan(margins: Array) -> None:
-    bad = np.argwhere(np.isnan(margins))
-    if len(bad):
-        index = tuple(map(int, bad[0]))
+    bad = np.isnan(margins)
+    if bad.any():
+        index = tuple(map(int, np.argwhere(bad)[0]))
         raise ValueError(
             f"{place('raw_prediction', index)} == nan, must be a number: the model has diverged. Train it "
             "anew with a lower learning_rate, or with reg_lambda > 0."
         )
-
-
-def shifted(score: Array, logit_shift: ArrayLike) -> Array:
-    """Log-odds with what calibration in the large adds to them."""
-    return np.asarray(score + np.asarray(logit_shift, float))
-
-
-def shifted_softmax(log_posterior: Array, logit_shift: ArrayLike) -> Array:
-    """The same for logarithms of probabilities of classes, whose sum is 1 again."""
-    shift = np.asarray(logit_shift, float)
-    return np.asarray(log_softmax(log_posterior + shift, axis=-1)) if shift.any() else log_posterior
 
 
 def place(name: str, index: tuple[int, ...]) -> str:

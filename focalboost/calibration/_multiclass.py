@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, log_expit, log_softmax, logsumexp, softmax
 
 from focalboost._typing import Array
 from focalboost.calibration._common import (
     INFINITE,
     check_found,
     check_probability,
+    evidence_slope,
+    focal_terms,
     log_focal_slope,
+    log_rates,
     parameters,
     place,
     refuse_nan,
-    shifted_softmax,
 )
+from focalboost.calibration._functions import expit, log_expit, log_softmax, logsumexp, softmax
 
 # Newton steps of `multiclass_margin`. Without a limit some rows overshoot for good where gamma is 100 for one
 # class and 0 for another; with it none did, of 16,000 rows with gamma to 1e6 and probabilities to 1e-300.
@@ -25,7 +27,12 @@ _MOST_STEPS = 1000
 
 
 def multiclass_posterior(
-    raw_prediction: ArrayLike, *, gamma: ArrayLike, alpha: ArrayLike = 1.0, logit_shift: ArrayLike = 0.0
+    raw_prediction: ArrayLike,
+    *,
+    gamma: ArrayLike,
+    alpha: ArrayLike = 1.0,
+    logit_shift: ArrayLike = 0.0,
+    sampling_rate: ArrayLike = 1.0,
 ) -> Array:
     """Class probabilities from margins trained with multi-class (softmax) focal loss.
 
@@ -38,6 +45,9 @@ def multiclass_posterior(
     logit_shift : array-like of shape () or (n_classes,), default=0.0
         Added to the logarithms, whose exponentials then sum to 1 again: `stored_loss(booster).logit_shift`,
         unless that is None.
+    sampling_rate : array-like of shape () or (n_classes,), default=1.0
+        Share in (0, 1] of the rows of each class that was kept for training. The probabilities are those of
+        all rows: proportional to the others divided by it. One number for all classes changes nothing.
 
     Returns
     -------
@@ -47,7 +57,7 @@ def multiclass_posterior(
     Raises
     ------
     ValueError
-        If a margin is NaN, two of a row are inf, all of a row are -inf, or gamma or alpha is out of range.
+        If a margin is NaN, two of a row are inf, all of a row are -inf, or a parameter is out of range.
 
     Examples
     --------
@@ -55,18 +65,25 @@ def multiclass_posterior(
     >>> multiclass_posterior([[0.0, 1.0, 3.0]], gamma=2.0).round(4)
     array([[0.0029, 0.0076, 0.9895]])
     """
-    logs = multiclass_log_posterior(raw_prediction, gamma=gamma, alpha=alpha, logit_shift=logit_shift)
+    logs = multiclass_log_posterior(
+        raw_prediction, gamma=gamma, alpha=alpha, logit_shift=logit_shift, sampling_rate=sampling_rate
+    )
     return np.asarray(np.exp(logs))
 
 
 def multiclass_log_posterior(
-    raw_prediction: ArrayLike, *, gamma: ArrayLike, alpha: ArrayLike = 1.0, logit_shift: ArrayLike = 0.0
+    raw_prediction: ArrayLike,
+    *,
+    gamma: ArrayLike,
+    alpha: ArrayLike = 1.0,
+    logit_shift: ArrayLike = 0.0,
+    sampling_rate: ArrayLike = 1.0,
 ) -> Array:
     """Logarithm of `multiclass_posterior`, which keeps its digits where a probability is next to 0.
 
     Parameters
     ----------
-    raw_prediction, gamma, alpha, logit_shift
+    raw_prediction, gamma, alpha, logit_shift, sampling_rate
         As in `multiclass_posterior`.
 
     Returns
@@ -82,12 +99,20 @@ def multiclass_log_posterior(
     gammas, log_alpha = parameters(gamma, alpha)
     z, is_zero = _without_infinite(np.asarray(raw_prediction, np.float64))
     margins, _ = _against_rest(z)
-    log_posterior = np.asarray(log_softmax(_class_evidence(margins, gammas, log_alpha), axis=-1))
+    log_posterior = log_softmax(_class_evidence(margins, gammas, log_alpha))
     log_posterior = np.where(is_zero, -np.inf, log_posterior) if is_zero.any() else log_posterior
-    return shifted_softmax(log_posterior, logit_shift)
+    added = _added(logit_shift, sampling_rate)
+    return log_softmax(log_posterior + added) if added.any() else log_posterior
 
 
-def multiclass_margin(probability: ArrayLike, *, gamma: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+def multiclass_margin(
+    probability: ArrayLike,
+    *,
+    gamma: ArrayLike,
+    alpha: ArrayLike = 1.0,
+    logit_shift: ArrayLike = 0.0,
+    sampling_rate: ArrayLike = 1.0,
+) -> Array:
     """Margins (of mean zero) whose `multiclass_posterior` is `probability`.
 
     With p_k / (alpha_k phi_k(p_k)) = t probability_k, every p_k increases with the one unknown t, and the sum
@@ -98,7 +123,7 @@ def multiclass_margin(probability: ArrayLike, *, gamma: ArrayLike, alpha: ArrayL
     ----------
     probability : array-like of shape (n_classes,) or (n_samples, n_classes)
         Above 0; each row of sum 1, which may be off by rounding, up to 0.01.
-    gamma, alpha : array-like of shape () or (n_classes,)
+    gamma, alpha, logit_shift, sampling_rate
         As in `multiclass_posterior`.
 
     Returns
@@ -108,7 +133,7 @@ def multiclass_margin(probability: ArrayLike, *, gamma: ArrayLike, alpha: ArrayL
     Raises
     ------
     ValueError
-        If a probability is not above 0, a row has another sum than 1, or gamma or alpha is out of range.
+        If a probability is not above 0, a row has another sum than 1, or a parameter is out of range.
 
     Examples
     --------
@@ -137,32 +162,25 @@ def multiclass_margin(probability: ArrayLike, *, gamma: ArrayLike, alpha: ArrayL
             "class, or divide by probability.sum(axis=-1, keepdims=True)."
         )
     gammas, log_alpha = parameters(gamma, alpha)
-    log_shares = np.log(shares).reshape(-1, shares.shape[-1])
+    log_shares = (np.log(shares) - _added(logit_shift, sampling_rate)).reshape(-1, shares.shape[-1])
     s = _margins_against_rest(log_shares + log_alpha, np.broadcast_to(gammas, log_shares.shape))
     z = log_expit(s)
     z -= z.mean(axis=-1, keepdims=True)
     # NaN is not less than anything.
-    error = np.abs(multiclass_log_posterior(z, gamma=gamma, alpha=alpha) - log_softmax(log_shares, axis=-1))
+    error = np.abs(multiclass_log_posterior(z, gamma=gamma, alpha=alpha) - log_softmax(log_shares))
     check_found((error < 1e-6).reshape(shares.shape), shares, gamma)
     return np.asarray(z.reshape(shares.shape))
 
 
 def _class_evidence(s: Array, gamma: Array, log_alpha: Array) -> Array:
     """log of p / (alpha phi(p)) at the one-against-rest margin s."""
-    evidence: Array = log_expit(s) - log_alpha - log_focal_slope(s, gamma)
-    return evidence
+    terms, opposite = focal_terms(s)
+    return np.asarray(-opposite.softplus - log_alpha - log_focal_slope(terms, gamma))
 
 
-def _evidence_slope(s: Array, gamma: Array) -> Array:
-    """Derivative of `_class_evidence` by s: 1 at its far left, gamma at its far right.
-
-    With L = -log p and r = p L / q it is q + gamma p (2 - L + (gamma - 1) r) / (1 + gamma r).
-    """
-    p, q, cross_entropy = expit(s), expit(-s), -log_expit(s)
-    # p / q is exp(s), and L is exp(-s) to the last bit from 40 on.
-    ratio = np.where(s > 40.0, 1.0, np.exp(np.minimum(s, 40.0)) * cross_entropy)
-    slope: Array = q + gamma * p * (2.0 - cross_entropy + (gamma - 1.0) * ratio) / (1.0 + gamma * ratio)
-    return slope
+def _added(logit_shift: ArrayLike, sampling_rate: ArrayLike) -> Array:
+    """What the logarithms of the closed form get: the shift, and what turns the kept rows into all rows."""
+    return np.asarray(np.asarray(logit_shift, float) - log_rates(sampling_rate))
 
 
 def _against_rest(z: Array) -> tuple[Array, Array]:
@@ -174,10 +192,10 @@ def _against_rest(z: Array) -> tuple[Array, Array]:
     largest = z.argmax(axis=-1)[..., None]
     others = np.zeros_like(z)
     np.put_along_axis(others, largest, -np.inf, axis=-1)
-    rest = logsumexp(z + others, axis=-1, keepdims=True)
-    p = softmax(z, axis=-1)
+    rest = logsumexp(z + others)
+    p = softmax(z)
     np.put_along_axis(p, largest, 0.0, axis=-1)
-    others = logsumexp(z, axis=-1, keepdims=True) + np.log1p(-p)
+    others = logsumexp(z) + np.log1p(-p)
     np.put_along_axis(others, largest, rest, axis=-1)
     return np.asarray(z - others), largest
 
@@ -223,11 +241,11 @@ def _newton_step(s: Array, target: Array, gamma: Array) -> Array:
     The top class's step comes from the second line: its evidence may be flat (gamma = 0, p next to 1).
     """
     top = s.argmax(axis=-1)[:, None]
-    p, slope = expit(s), _evidence_slope(s, gamma)
+    p, slope = expit(s), evidence_slope(s, gamma)
     excess = _class_evidence(s, gamma, np.zeros(())) - target
     p_top, slope_top, excess_top, s_top = (np.take_along_axis(a, top, -1) for a in (p, slope, excess, s))
     log_rest = np.where(np.arange(s.shape[-1]) == top, -np.inf, log_expit(s))
-    log_sum = logsumexp(log_rest, axis=-1, keepdims=True)
+    log_sum = logsumexp(log_rest)
     gap = log_sum - log_expit(-s_top)
     # How the logarithm of the sum changes with each s but the top one.
     pull = np.exp(log_rest - log_sum) * (1.0 - p)

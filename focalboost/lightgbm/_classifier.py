@@ -10,7 +10,7 @@ from lightgbm import LGBMClassifier, LGBMModel
 
 from focalboost._boosters.continuing import no_record
 from focalboost._boosters.lightgbm import Start, both_starts
-from focalboost._boosters.names import lightgbm_aliases, refuse_unknown
+from focalboost._boosters.names import refuse_unknown
 from focalboost._boosters.parameters import take_ignored
 from focalboost._classifier.estimator import FocalEstimator
 from focalboost._classifier.parameters import continued_target
@@ -24,9 +24,9 @@ from focalboost.lightgbm._training import (
     all_metrics,
     as_stored,
     check_boosting,
+    for_parent,
     metrics_asked,
     objective,
-    regularization,
     row_weights,
 )
 
@@ -58,6 +58,11 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
         A label y is read as y + focal_label_smoothing (1/2 - y). Binary and multi-label only. For noisy
         labels where only the ranking counts: smoothing is not undone but for the shift of
         the mean; without it, with .1 at a rate of .005 the mean is .054.
+    focal_sampling_rate : None, float, one per class (multi-label: per label) or dict, default=None
+        Share in (0, 1] of the rows of each class that was kept for training, in the order of `classes_` or as
+        a dict by class label: {0: 0.05, 1: 1.0} where 1 in 20 rows of class 0 was. A number is that of class
+        0 (not for text labels), in multi-label of the rows without the label. Training and its metrics see
+        the rows that were kept; predict_proba, decision_function and predict are of all rows.
     focal_probability : {"posterior", "closed_form", "focal"}, default="posterior"
         What predict_proba returns and predict decides by. "posterior": the class probability that the margin
         stands for, shifted so that its mean over the training rows is their (weighted) rate; "closed_form":
@@ -113,6 +118,7 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
         focal_alpha_power: float | None = None,
         focal_hessian: Literal["guarded", "exact", "reweighted"] = "guarded",
         focal_label_smoothing: float = 0.0,
+        focal_sampling_rate: Any = None,
         focal_probability: Literal["posterior", "closed_form", "focal"] = "posterior",
         # get_params of LightGBM 4.6 and before sees only what stands here.
         boosting_type: str = "gbdt",
@@ -163,6 +169,7 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
         self.focal_alpha_power = focal_alpha_power
         self.focal_hessian = focal_hessian
         self.focal_label_smoothing = focal_label_smoothing
+        self.focal_sampling_rate = focal_sampling_rate
         self.focal_probability = focal_probability
 
     def __sklearn_tags__(self) -> Any:
@@ -250,24 +257,11 @@ feature_name, categorical_feature, callbacks
         builtin, functions = metrics_asked(params, eval_metric, target)
         evaluation = Evaluation(X, y, stored, target)
         evaluation.add(eval_set, eval_X, eval_y, eval_sample_weight, eval_class_weight)
-        metric_names = lightgbm_aliases("metric")
-        # What LGBMModel's fit reads of the estimator, so that it trains focal loss.
-        lent = {
-            "_objective": objective(loss, encoded, target),
-            "class_weight": None,  # in the row weights already
-            **regularization(self, target),
-            "_class_weight": None,
-            "_n_classes": 2,  # num_class is set in _process_params
-            "_other_params": {
-                **{n: v for n, v in self._other_params.items() if n not in metric_names},
-                "metric": builtin or "None",
-            },
-        }
         with self._all_or_nothing():
             # All that makes the model focal is there before a tool that watches fit can look.
             self.loss_, self._target = loss, target
             start = Start(loss, self._model_record(), own_start=init_score is not None)
-            with self._lent(**lent):
+            with self._lent(**for_parent(self, objective(loss, encoded, target), target, builtin)):
                 # The parent's fit would number the labels once more.
                 LGBMModel.fit(
                     self,

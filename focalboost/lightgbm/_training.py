@@ -64,6 +64,20 @@ def regularization(estimator: Any, target: Target) -> dict[str, float]:
     return {"reg_lambda": LAMBDA_OF_SEVERAL if target.task == "multiclass" else 0.0}
 
 
+def for_parent(estimator: Any, focal: Any, target: Target, builtin: list[str]) -> dict[str, Any]:
+    """What LGBMModel's fit reads of the estimator, so that it trains focal loss."""
+    metric_names = lightgbm_aliases("metric")
+    others = {name: value for name, value in estimator._other_params.items() if name not in metric_names}
+    return {
+        "_objective": focal,
+        "class_weight": None,  # in the row weights already
+        **regularization(estimator, target),
+        "_class_weight": None,
+        "_n_classes": 2,  # num_class is set in _process_params
+        "_other_params": {**others, "metric": builtin or "None"},
+    }
+
+
 # ---------------------------------------------------------------------- what training is given
 def row_weights(sample_weight: Any, class_weight: Any, labels: Array) -> Array | None:
     """Row weights times class weights, which are by class label."""
@@ -177,7 +191,7 @@ def all_metrics(
             labels = PackedLabels(y_true, target.n_outputs).unpack()
         values: list[tuple[str, float, bool]] = [loss.metric(labels, y_pred, weight)]
         if functions:
-            seen = predicted(loss, target, probability, y_pred)
+            seen = predicted(loss.of_kept_rows(), target, probability, y_pred)
             for function, n in zip(functions, n_arguments, strict=True):
                 result = function(labels, seen, weight) if n > 2 else function(labels, seen)
                 values += result if isinstance(result, list) else [result]

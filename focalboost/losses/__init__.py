@@ -34,6 +34,7 @@ def posterior(
     alpha: Any = None,
     task: Literal["binary", "multiclass", "multilabel"] = "binary",
     logit_shift: Any = None,
+    sampling_rate: Any = None,
 ) -> Array:
     """Class probabilities from the margins of a saved model, for code that serves it.
 
@@ -48,6 +49,9 @@ def posterior(
         What the margins are of.
     logit_shift : None, float, or one per class or label, default=None
         That of the stored loss, which puts the mean over the training rows at their rate.
+    sampling_rate
+        As the loss of that task takes it: share of the rows that was kept for training. The probabilities are
+        those of all rows.
 
     Returns
     -------
@@ -66,7 +70,8 @@ def posterior(
     array([0.0134, 0.75  ])
     """
     _validation.check_choice("task", task, LOSSES)
-    return LOSSES[task](gamma, alpha).with_shift(logit_shift).posterior(raw_prediction)
+    loss = LOSSES[task](gamma, alpha, sampling_rate=sampling_rate)
+    return loss.with_shift(logit_shift).posterior(raw_prediction)
 
 
 for _name in __all__:

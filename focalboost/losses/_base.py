@@ -20,7 +20,7 @@ from focalboost._kernels.backend import Backend, Device, for_arrays, for_booster
 from focalboost._kernels.interface import Hessian
 from focalboost._typing import Array
 from focalboost.losses._posterior import Posterior
-from focalboost.losses._record import from_json, record_with_shift
+from focalboost.losses._record import RESOLVED, from_json, record_with_shift
 from focalboost.losses._value import Value
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class FocalLoss(Posterior, Value, ABC):
     gamma: Any = 2.0
     alpha: Any = None
     hessian: Hessian = field(default="guarded", kw_only=True)
+    sampling_rate: Any = field(default=None, kw_only=True)
     device: Device = field(default="auto", kw_only=True)
     n_jobs: int | None = field(default=None, kw_only=True)
     scale: Any = field(default=1.0, init=False)
@@ -52,6 +53,8 @@ class FocalLoss(Posterior, Value, ABC):
         _validation.check_choice("device", self.device, _validation.DEVICES)
         self._set(gamma=self._numbered("gamma", self.gamma), alpha=self._numbered("alpha", self.alpha))
         self._set(gamma=self._check_gamma(), alpha=self._check_alpha())
+        if self.sampling_rate is not None:
+            self._set(sampling_rate=self._check_rate(self._numbered("sampling_rate", self.sampling_rate)))
         self._set(n_jobs=_validation.check_n_jobs(self.n_jobs))
 
     @abstractmethod
@@ -63,6 +66,10 @@ class FocalLoss(Posterior, Value, ABC):
 
     @abstractmethod
     def _check_alpha(self) -> Any: ...
+
+    @abstractmethod
+    def _check_rate(self, rate: Any) -> Any:
+        """`sampling_rate` as numbers in (0, 1]."""
 
     def _numeric_alpha(self) -> Any:
         if self.alpha == _validation.BALANCED:
@@ -88,8 +95,9 @@ class FocalLoss(Posterior, Value, ABC):
     def same_meaning(self, other: object) -> bool:
         """Whether a margin of one loss is a margin of the other: the probability it stands for is the same.
 
-        Gamma, class weights up to a common factor, label smoothing and the number of outputs count; Hessian,
-        scale and intercept do not. "balanced" means the same whatever labels it was resolved for.
+        Gamma, class weights and sampling rates up to a common factor, label smoothing and the number of
+        outputs count; Hessian, scale and intercept do not. "balanced" means the same whatever labels it was
+        resolved for.
         """
         if not isinstance(other, type(self)):
             return False
@@ -107,8 +115,15 @@ class FocalLoss(Posterior, Value, ABC):
         return self.balanced or self.alpha == _validation.BALANCED
 
     def with_shift(self, shift: Any) -> Self:
+        return self._but(logit_shift=shift)
+
+    def of_kept_rows(self) -> Self:
+        """The same loss without its sampling_rate: metrics in training see the rows that were kept."""
+        return self if self.sampling_rate is None else self._but(sampling_rate=None)
+
+    def _but(self, **values: Any) -> Self:
         loss = replace(self)
-        loss._set(intercept=self.intercept, scale=self.scale, balanced=self.balanced, logit_shift=shift)
+        loss._set(**{name: getattr(self, name) for name in RESOLVED} | values)
         return loss
 
     def recorded(self, record: str, shift: Any) -> str:

@@ -12,7 +12,7 @@ from focalboost import _validation
 from focalboost._typing import Array
 from focalboost.calibration import binary_margin, binary_posterior_logit
 from focalboost.losses._by_class import CURES_OF_ABSENCE, in_order
-from focalboost.losses._sigmoid import SigmoidLoss, class_pair
+from focalboost.losses._sigmoid import SigmoidLoss, check_rate, class_pair, rate_pair
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,6 +35,10 @@ class BinaryFocalLoss(SigmoidLoss):
         A label y is read as y + label_smoothing (1/2 - y). For noisy labels where only the ranking counts:
         the probabilities are of the smoothed labels, p + label_smoothing (1/2 - p), and so too high for a
         rare class. With 0.1 at a rate of .005 their mean is .0545, eleven times the rate.
+    sampling_rate : None, float, (float, float) or dict, default=None
+        Share in (0, 1] of the rows of class 0 that was kept for training, such as 0.05 where 1 in 20 was; a
+        pair, or a dict {0: ..., 1: ...}, for class 0 and class 1. Training, intercept and metrics are of the
+        rows that were kept; `posterior` and `margin` of all rows [3]_.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Where gradients are computed. "auto" is the GPU that an XGBoost booster is on, if the extra `cuda` and
         a driver are there, else the CPU; "cuda" insists.
@@ -69,6 +73,13 @@ class BinaryFocalLoss(SigmoidLoss):
 
         logit posterior = x + log alpha_0 - log alpha_1 + log phi_0(sigmoid(-x)) - log phi_1(sigmoid(x))
 
+    What counts of `sampling_rate` is the ratio of the two shares. A resampler of imbalanced-learn with
+    sampling_strategy=0.2, whether it leaves rows out or adds some (SMOTE, too), brings n_1 / n_0 to 0.2: that
+    is a rate of class 0 of ::
+
+        n_0, n_1 = np.bincount(y)
+        sampling_rate = n_1 / n_0 / 0.2
+
     Immutable: copies and clones are the object itself, and threads may share it.
 
     References
@@ -76,6 +87,8 @@ class BinaryFocalLoss(SigmoidLoss):
     .. [1] Lin, Goyal, Girshick, He and Dollar, "Focal Loss for Dense Object Detection", ICCV 2017, eq. 5.
     .. [2] Charoenphakdee et al., "On Focal Loss for Class-Posterior Probability Estimation: A Theoretical
        Perspective", CVPR 2021.
+    .. [3] Dal Pozzolo, Caelen, Johnson and Bontempi, "Calibrating Probability with Undersampling for
+       Unbalanced Classification", IEEE SSCI 2015, eq. 4.
 
     Examples
     --------
@@ -105,6 +118,12 @@ class BinaryFocalLoss(SigmoidLoss):
         alpha = _validation.check_weights(self.alpha)
         _validation.check_length("alpha", alpha, 2, "class")
         return alpha
+
+    def _check_rate(self, rate: Any) -> Any:
+        return check_rate(rate)
+
+    def _rates(self) -> Any:
+        return 1.0 if self.sampling_rate is None else rate_pair(self.sampling_rate)
 
     def _gamma_pairs(self, n_labels: int) -> Array:
         return np.broadcast_to(np.asarray(self.gamma, float), (1, 2)).copy()
@@ -173,11 +192,12 @@ class BinaryFocalLoss(SigmoidLoss):
             scale=float(scale[0]),
         )
 
-    def _closed_form(self, raw_prediction: ArrayLike) -> Array:
-        return self._of_calibration(binary_posterior_logit, _one_column("raw_prediction", raw_prediction))
+    def _closed_form(self, raw_prediction: ArrayLike, **added: Any) -> Array:
+        raw = _one_column("raw_prediction", raw_prediction)
+        return self._of_calibration(binary_posterior_logit, raw, **added)
 
-    def _closed_margin(self, probability: ArrayLike) -> Array:
-        return self._of_calibration(binary_margin, _one_column("probability", probability))
+    def _closed_margin(self, probability: ArrayLike, **added: Any) -> Array:
+        return self._of_calibration(binary_margin, _one_column("probability", probability), **added)
 
     def _several(self) -> bool:
         return False

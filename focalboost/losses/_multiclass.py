@@ -7,16 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp
 
 from focalboost import _validation
 from focalboost._boosters.caller import Library
-from focalboost._kernels import cpu
 from focalboost._kernels.backend import Backend
 from focalboost._kernels.interface import BOUNDS, Parameters, weight_range
-from focalboost._kernels.softmax import softmax_mean_hessian
 from focalboost._typing import Array
-from focalboost.calibration import multiclass_log_posterior, multiclass_margin
+from focalboost.calibration import log_softmax, multiclass_log_posterior, multiclass_margin
 from focalboost.losses._base import FocalLoss
 from focalboost.losses._by_class import CURES_OF_ABSENCE, in_order
 from focalboost.losses._range import check_factors, check_resolved, check_weights
@@ -37,6 +34,9 @@ class MulticlassFocalLoss(FocalLoss):
         n / (n_classes n_class), resolved by `for_labels`.
     n_classes : int or None, default=None
         Needed only where an empty shard of a cluster has to know it; `for_labels` sets it.
+    sampling_rate : None, sequence of n_classes floats or dict, default=None
+        Share in (0, 1] of the rows of each class that was kept for training, in the order of the classes or
+        as a dict {0: 0.05, 1: 1, 2: 1}; as in `BinaryFocalLoss`.
     hessian, device, n_jobs
         As in `BinaryFocalLoss`. The Hessian is the diagonal, which is what boosters use.
 
@@ -81,7 +81,7 @@ class MulticlassFocalLoss(FocalLoss):
     def __post_init__(self) -> None:
         self._set(n_classes=_validation.check_count("n_classes", self.n_classes, 2))
         super().__post_init__()
-        for name in ("gamma", "alpha"):
+        for name in ("gamma", "alpha", "sampling_rate"):
             value = getattr(self, name)
             if isinstance(value, tuple):
                 if len(value) < 2:
@@ -106,6 +106,18 @@ class MulticlassFocalLoss(FocalLoss):
             )
         return _validation.check_weights(self.alpha)
 
+    def _check_rate(self, rate: Any) -> Any:
+        if not _validation.is_sequence(rate):
+            raise ValueError(
+                f"sampling_rate == {_validation.show(rate)}, must be one share in (0, 1] per class, in the "
+                "order of the classes or as a dict {0: ..., 1: ...}: a number does not say of which class "
+                "rows were left out. Of 3 classes where 1 in 20 rows of class 0 was kept pass (0.05, 1, 1)."
+            )
+        return tuple(_validation.check_rate(f"sampling_rate[{k}]", value) for k, value in enumerate(rate))
+
+    def _rates(self) -> Any:
+        return 1.0 if self.sampling_rate is None else self.sampling_rate
+
     def _gammas(self, n_classes: int) -> Array:
         return np.broadcast_to(np.asarray(self.gamma, float), (n_classes,)).copy()
 
@@ -120,15 +132,15 @@ class MulticlassFocalLoss(FocalLoss):
 
     def start_margins(self) -> Array:
         # LightGBM starts a softmax at the log frequencies themselves, not at their differences from the mean.
-        margins = super().start_margins()
-        return np.asarray(margins - logsumexp(margins))
+        return log_softmax(super().start_margins())
 
     def _n_outputs(self) -> int | None:
         return self.n_classes
 
     def _meaning(self, n_outputs: int, *, weights: bool) -> tuple[Array, ...]:
         alpha = self._alphas(n_outputs) if weights else np.ones(n_outputs)
-        return self._gammas(n_outputs), alpha / alpha[0]
+        rates = np.broadcast_to(np.asarray(self._rates(), float), (n_outputs,))
+        return self._gammas(n_outputs), alpha / alpha[0], rates / rates[0]
 
     def _difference(self, margins: Array) -> Array:
         return np.asarray(margins - margins.mean(axis=1, keepdims=True))
@@ -196,6 +208,8 @@ class MulticlassFocalLoss(FocalLoss):
         return gradient, hessian
 
     def _loss_values(self, y: Array, raw: Array) -> Array:
+        from focalboost._kernels import cpu  # noqa: PLC0415  # loads Numba
+
         n_classes = raw.shape[1]
         values = np.empty(raw.shape[0])
         flags = cpu.softmax_loss(y, raw, self._parameters(n_classes), values, self.n_jobs)
@@ -255,6 +269,8 @@ class MulticlassFocalLoss(FocalLoss):
 
     def _start(self, share: Array, gamma: Array, alpha: Array) -> tuple[Array, float]:
         """Intercept, and scale: log loss's mean Hessian at the class frequencies over this loss's there."""
+        from focalboost._kernels.softmax import softmax_mean_hessian  # noqa: PLC0415  # loads Numba
+
         margins = multiclass_margin(share, gamma=gamma, alpha=alpha)
         lowest, highest, _ = (float(bound) for bound in BOUNDS[self.hessian])
         mean = np.float64(softmax_mean_hessian(share, margins, gamma, alpha, lowest, highest))
@@ -262,15 +278,15 @@ class MulticlassFocalLoss(FocalLoss):
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return margins, float(np.sum(share * (1.0 - share)) / mean)
 
-    def _closed_margin(self, probability: ArrayLike) -> Array:
+    def _closed_margin(self, probability: ArrayLike, **added: Any) -> Array:
         shares = self._check_matrix(probability, "probability")
-        n_classes = shares.shape[1]
-        return multiclass_margin(shares, gamma=self._gammas(n_classes), alpha=self._alphas(n_classes))
+        gamma, alpha = self._gammas(shares.shape[1]), self._alphas(shares.shape[1])
+        return multiclass_margin(shares, gamma=gamma, alpha=alpha, **added)
 
-    def _closed_form(self, raw_prediction: ArrayLike) -> Array:
+    def _closed_form(self, raw_prediction: ArrayLike, **added: Any) -> Array:
         raw = self._check_matrix(raw_prediction)
-        n_classes = raw.shape[1]
-        return multiclass_log_posterior(raw, gamma=self._gammas(n_classes), alpha=self._alphas(n_classes))
+        gamma, alpha = self._gammas(raw.shape[1]), self._alphas(raw.shape[1])
+        return multiclass_log_posterior(raw, gamma=gamma, alpha=alpha, **added)
 
     def _is_log_loss(self) -> bool:
         if self.alpha == _validation.BALANCED:

@@ -15,7 +15,7 @@ from focalboost._boosters.packed import PackedLabels
 from focalboost._typing import Array
 from focalboost.calibration import binary_margin, binary_posterior_logit
 from focalboost.losses._by_class import in_order
-from focalboost.losses._sigmoid import SigmoidLoss, class_pair
+from focalboost.losses._sigmoid import SigmoidLoss, check_rate, class_pair, rate_pair
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,6 +36,10 @@ class MultilabelFocalLoss(SigmoidLoss):
         A label y is read as y + label_smoothing (1/2 - y). For noisy labels where only the ranking counts:
         the probabilities are of the smoothed labels, p + label_smoothing (1/2 - p), and so too high for a
         rare class. With 0.1 at a rate of .005 their mean is .0545, eleven times the rate.
+    sampling_rate : None, float, sequence of n_labels entries or dict, default=None
+        As in `BinaryFocalLoss`, one entry for all labels or one per label, as a sequence or as a dict by
+        column: a share of the rows without the label, or a pair for (label absent, label present). It is
+        exact where whether a row was kept depends on that label only.
     hessian, device, n_jobs
         As in `BinaryFocalLoss`.
 
@@ -65,7 +69,7 @@ class MultilabelFocalLoss(SigmoidLoss):
     def __post_init__(self) -> None:
         self._set(n_labels=_validation.check_count("n_labels", self.n_labels, 1))
         super().__post_init__()
-        for name in ("gamma", "alpha"):
+        for name in ("gamma", "alpha", "sampling_rate"):
             value = getattr(self, name)
             if isinstance(value, tuple):
                 _validation.check_length(name, value, self.n_labels or len(value), "label")
@@ -92,6 +96,17 @@ class MultilabelFocalLoss(SigmoidLoss):
             _validation.check_length(name, weights, 2, "side (absent, present)")
             entries.append(weights)
         return tuple(entries)
+
+    def _check_rate(self, rate: Any) -> Any:
+        if not _validation.is_sequence(rate):
+            return check_rate(rate)
+        sides = "side (0 absent, 1 present)"
+        named = ((f"sampling_rate[{label}]", entry) for label, entry in enumerate(rate))
+        return tuple(check_rate(in_order(name, entry, 2, sides), name) for name, entry in named)
+
+    def _rates(self) -> Any:
+        rate = 1.0 if self.sampling_rate is None else self.sampling_rate
+        return [rate_pair(entry) for entry in rate] if isinstance(rate, tuple) else rate_pair(rate)
 
     def _gamma_pairs(self, n_labels: int) -> Array:
         gamma = np.broadcast_to(np.asarray(self.gamma, float), (n_labels,))
@@ -177,12 +192,12 @@ class MultilabelFocalLoss(SigmoidLoss):
             n_labels=len(scale),
         )
 
-    def _closed_form(self, raw_prediction: ArrayLike) -> Array:
+    def _closed_form(self, raw_prediction: ArrayLike, **added: Any) -> Array:
         raw = _validation.numeric("raw_prediction", raw_prediction)
         self._check_columns("raw_prediction", raw)
-        return self._of_calibration(binary_posterior_logit, raw)
+        return self._of_calibration(binary_posterior_logit, raw, **added)
 
-    def _closed_margin(self, probability: ArrayLike) -> Array:
+    def _closed_margin(self, probability: ArrayLike, **added: Any) -> Array:
         shares = _validation.numeric("probability", probability)
         self._check_columns("probability", shares)
-        return self._of_calibration(binary_margin, shares)
+        return self._of_calibration(binary_margin, shares, **added)

@@ -9,11 +9,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit, softmax
 
 from focalboost import _dask, _validation
 from focalboost._typing import Array
-from focalboost.calibration import shifted, shifted_softmax
+from focalboost.calibration import expit
 from focalboost.losses._shift import Total, sigmoid_shift, softmax_shift
 
 _BLOCK = 65_536
@@ -26,15 +25,20 @@ class Posterior(ABC):
     """Whether a row's probabilities sum to 1."""
 
     logit_shift: Any
+    sampling_rate: Any
 
     # ------------------------------------------------------------------ what a loss defines
     @abstractmethod
-    def _closed_form(self, raw_prediction: ArrayLike) -> Array:
-        """Log-odds of the closed form, for a softmax its logarithm."""
+    def _closed_form(self, raw_prediction: ArrayLike, **added: Any) -> Array:
+        """Log-odds of the closed form, for a softmax its logarithm; `added` as `_added` has it."""
 
     @abstractmethod
-    def _closed_margin(self, probability: ArrayLike) -> Array:
+    def _closed_margin(self, probability: ArrayLike, **added: Any) -> Array:
         """Margins whose closed form is `probability`."""
+
+    @abstractmethod
+    def _rates(self) -> Any:
+        """`sampling_rate` as the functions of `calibration` take it."""
 
     @abstractmethod
     def _is_log_loss(self) -> bool:
@@ -52,6 +56,9 @@ class Posterior(ABC):
     # ------------------------------------------------------------------ public methods
     def posterior(self, raw_prediction: ArrayLike) -> Array:
         """True class probabilities: the closed form of `focalboost.calibration`, shifted if `calibrated`.
+
+        Where training had a `sampling_rate` they are those of all rows, and the shift comes before: it is
+        that of the rows that were kept.
 
         Parameters
         ----------
@@ -80,17 +87,15 @@ class Posterior(ABC):
         -------
         ndarray of the same shape, float64
         """
-        score = self._closed_form(raw_prediction)
-        if self.logit_shift is None:
-            return score
-        return (shifted_softmax if self.softmax else shifted)(score, self.logit_shift)
+        return self._closed_form(raw_prediction, **self._added())
 
     def margin(self, probability: ArrayLike) -> Array:
         """Margins whose `posterior` is `probability`: the inverse.
 
         A new model starts from what an old one says, of whatever loss: `base_margin=` of XGBoost's DMatrix,
         `init_score=` of LightGBM's Dataset. The new model's margins then are on top of those. With
-        label_smoothing s the model learns p + s (1/2 - p): pass that.
+        label_smoothing s the model learns p + s (1/2 - p): pass that. With a `sampling_rate` the
+        probabilities are those of all rows, as `posterior` has them.
 
         Parameters
         ----------
@@ -137,6 +142,9 @@ class Posterior(ABC):
         `focalboost.lightgbm.train` and `start`, and the classifiers do this with their training rows; call it
         yourself for other rows, or on the margins of a Dask collection. Log loss (gamma 0, one weight for all
         classes, no smoothing) needs none and gets none, and where a class has no rows there is none.
+
+        With a `sampling_rate` the rows must be sampled as those of training were. For all rows pass as the
+        weight of a row the rate of its class, which does the same.
 
         The shift is that of the margins it was found on: of all trees, or those up to the best round. For a
         part of them (`iteration_range`, a slice of a booster) find another. Of a model that fits its training
@@ -254,15 +262,12 @@ class Posterior(ABC):
         return np.asarray(np.exp(score) if self.softmax else expit(score))
 
     def _margin(self, probability: ArrayLike) -> Array:
-        if self.logit_shift is None:
-            return self._closed_margin(probability)
-        shares = np.asarray(probability, float)
-        inside = (shares > 0.0) & (shares < 1.0)
-        if not inside.all():
-            return self._closed_margin(probability)  # raises in its own words
-        shift = np.asarray(self.logit_shift, float)
-        unshifted = softmax(np.log(shares) - shift, axis=-1) if self.softmax else expit(logit(shares) - shift)
-        return self._closed_margin(unshifted)
+        return self._closed_margin(probability, **self._added())
+
+    def _added(self) -> dict[str, Any]:
+        """What the functions of `calibration` add to the closed form."""
+        shift = 0.0 if self.logit_shift is None else self.logit_shift
+        return {"logit_shift": shift, "sampling_rate": self._rates()}
 
 
 def total_of(score: Array, labels: Array, weight: Array | None) -> Total:

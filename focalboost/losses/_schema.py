@@ -209,6 +209,14 @@ def _is_named(value: Any) -> bool:
     return value is None or value == _validation.BALANCED
 
 
+def _is_rate(value: Any) -> bool:
+    return is_number(value) and 0 < value <= 1
+
+
+def _is_side_of_rate(value: Any) -> bool:
+    return _is_rate(value) or _all(_is_rate, value, 2)
+
+
 _OF_ALL = {"hessian": _HESSIAN, "balanced": _BOOLEAN}
 # By loss, every key that it has beside its format and name.
 KEYS: dict[str, dict[str, Key]] = {
@@ -219,6 +227,10 @@ KEYS: dict[str, dict[str, Key]] = {
             lambda value, _: _is_named(value) or is_number(value) or _is_pair(value),
         ),
         **_OF_ALL,
+        "sampling_rate": Key(
+            "null, a number in (0, 1] or a list of two",
+            lambda value, _: value is None or _is_side_of_rate(value),
+        ),
         "scale": _POSITIVE,
         "intercept": Key(
             "null or a number in the range of float32", lambda value, _: value is None or _is_margin(value)
@@ -235,6 +247,10 @@ KEYS: dict[str, dict[str, Key]] = {
             lambda value, n: _is_named(value) or _all(is_number, value, n, 2),
         ),
         **_OF_ALL,
+        "sampling_rate": Key(
+            "null or a list of one number in (0, 1] per class",
+            lambda value, n: value is None or _all(_is_rate, value, n, 2),
+        ),
         "scale": _POSITIVE,
         "intercept": Key(
             "null or a list of one number per class in the range of float32",
@@ -250,6 +266,10 @@ KEYS: dict[str, dict[str, Key]] = {
             lambda value, n: _is_named(value) or is_number(value) or _all(_is_side, value, n),
         ),
         **_OF_ALL,
+        "sampling_rate": Key(
+            "null, a number in (0, 1], or a list of one number or pair per label",
+            lambda value, n: value is None or _is_rate(value) or _all(_is_side_of_rate, value, n),
+        ),
         "scale": Key(
             "1 or a list of one number > 0 per label",
             lambda value, n: (is_number(value) and value == 1) or _all(_is_positive, value, n),

@@ -13,10 +13,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize, toms748
-from scipy.special import expit, logit, logsumexp
 
 from focalboost._typing import Array
+from focalboost.calibration import expit, log_softmax, logit
 
 # `total(function)` is the sum over all rows of function(score, labels, weight), an array.
 Total = Callable[[Callable[[Array, Array, Any], Array]], Array]
@@ -53,6 +52,8 @@ def sigmoid_shift(total: Total) -> Array:
 
 
 def _root(total: Total, label: int, rate: float, mean: float, weight: float) -> float:
+    from scipy.optimize import toms748  # noqa: PLC0415  # takes 0.2 s, and only the end of a training needs it
+
     def excess(shift: float) -> float:
         def of_rows(score: Array, _: Array, weights: Any) -> Array:
             return np.atleast_1d(_weights(weights, len(score)) @ expit(score[:, label] + shift))
@@ -62,7 +63,7 @@ def _root(total: Total, label: int, rate: float, mean: float, weight: float) -> 
     if abs(mean - rate) <= 1e-12 * rate:
         return 0.0
     # Of rows that are all alike this is the shift; else it lies beyond, by a little.
-    near, far = 0.0, float(logit(rate) - logit(mean))
+    near, far = 0.0, float(np.diff(logit(np.array([mean, rate])))[0])
     while excess(far) * np.sign(far) < 0.0:
         near, far = far, 1.5 * far
         if abs(far) > _FURTHEST:
@@ -77,6 +78,8 @@ def softmax_shift(total: Total) -> Array | None:
     mean log loss of the shifted posterior, which is convex: Newton's method in a trust region. None where a
     class has no rows: its rate of 0 is no rate that a shift can reach.
     """
+    from scipy.optimize import minimize  # noqa: PLC0415  # as above
+
     counts = total(_class_weights)
     if not counts.all():
         return None
@@ -132,9 +135,9 @@ def _softmax_sums(total: Total, shift: Array) -> _Sums:
     def of_rows(score: Array, _: Array, weight: Any) -> Array:
         share = _weights(weight, len(score))
         shifted = score + shift
-        log_sum = logsumexp(shifted, axis=1)
-        p = np.exp(shifted - log_sum[:, None])
-        sums = share.sum(), share @ log_sum
+        log_p = log_softmax(shifted)
+        p = np.exp(log_p)
+        sums = share.sum(), share @ (shifted - log_p)[:, 0]
         return np.concatenate([sums, share @ p, ((p * share[:, None]).T @ p).ravel()])
 
     sums = total(of_rows)

@@ -9,16 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit
 
 from focalboost import _validation
 from focalboost._boosters.packed import PackedLabels
-from focalboost._kernels import cpu
 from focalboost._kernels.backend import Backend
 from focalboost._kernels.interface import BOUNDS, Parameters, weight_range
-from focalboost._kernels.sigmoid import sigmoid_mean_hessian
 from focalboost._typing import Array
-from focalboost.calibration import margin_of_log_odds
+from focalboost.calibration import expit, margin_of_log_odds
 from focalboost.losses._base import FocalLoss
 from focalboost.losses._range import check_factors, check_resolved, check_weights
 from focalboost.losses._totals import Totals, label_totals, totals
@@ -28,6 +25,20 @@ from focalboost.losses._totals import Totals, label_totals, totals
 # d, and scale is found for the intercept: with class weights of 1 and 1e-20 models stayed where they started.
 # A factor of exp(4) is allowed.
 LEAST_BASE_SCORE, FARTHEST_START, FARTHER = 1e-6, 13.8, 4.0
+
+
+def check_rate(rate: Any, name: str = "sampling_rate") -> Any:
+    """A share of class 0 in (0, 1], or a pair of shares."""
+    if not _validation.is_sequence(rate):
+        return _validation.check_rate(name, rate)
+    rates = tuple(_validation.check_rate(f"{name}[{k}]", value) for k, value in enumerate(rate))
+    _validation.check_length(name, rates, 2, "class")
+    return rates
+
+
+def rate_pair(rate: Any) -> tuple[float, float]:
+    """Shares of class 0 and class 1 that one entry of `sampling_rate` stands for."""
+    return rate if isinstance(rate, tuple) else (rate, 1.0)
 
 
 def class_pair(alpha: Any) -> tuple[float, float]:
@@ -68,7 +79,13 @@ class SigmoidLoss(FocalLoss):
 
     def _meaning(self, n_outputs: int, *, weights: bool) -> tuple[Array, ...]:
         alpha = self._alpha_pairs(n_outputs) if weights else np.ones((n_outputs, 2))
-        return self._gamma_pairs(n_outputs), alpha[:, 1] / alpha[:, 0], np.array(self.label_smoothing)
+        rates = self._rate_pairs(n_outputs)
+        ratios = alpha[:, 1] / alpha[:, 0], rates[:, 1] / rates[:, 0]
+        return self._gamma_pairs(n_outputs), *ratios, np.array(self.label_smoothing)
+
+    def _rate_pairs(self, n_labels: int) -> Array:
+        """Shares of class 0 and class 1 that were kept, for each label, shape (n_labels, 2)."""
+        return np.broadcast_to(np.asarray(self._rates(), float), (n_labels, 2))
 
     def _is_log_loss(self) -> bool:
         if self.alpha == _validation.BALANCED or self.label_smoothing > 0.0:
@@ -96,6 +113,8 @@ class SigmoidLoss(FocalLoss):
         return gradient, hessian
 
     def _loss_values(self, y: Array, raw: Array) -> Array:
+        from focalboost._kernels import cpu  # noqa: PLC0415  # loads Numba
+
         y_2d, raw_2d = (a if a.ndim == 2 else a[:, None] for a in (y, raw))
         n_labels = raw_2d.shape[1]
         values = np.empty(raw.shape)
@@ -163,19 +182,21 @@ class SigmoidLoss(FocalLoss):
 
     def _hessian_ratio(self, rates: Array, margin: float, gamma: Array, alpha: Array) -> float:
         """Mean Hessian of log loss at the base rate over that of this loss at its intercept."""
+        from focalboost._kernels.sigmoid import sigmoid_mean_hessian  # noqa: PLC0415  # loads Numba
+
         lowest, highest, _ = (float(bound) for bound in BOUNDS[self.hessian])
         mean = np.float64(sigmoid_mean_hessian(rates, margin, gamma, alpha, lowest, highest))
         # Of a mean of 0 the ratio is inf, which `check_resolved` refuses in words.
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return float(rates[0] * rates[1] / mean)
 
-    def _of_calibration(self, function: Callable[..., Array], values: Array) -> Array:
+    def _of_calibration(self, function: Callable[..., Array], values: Array, **added: Any) -> Array:
         """A function of `calibration` with the parameters of this loss."""
         n_labels = values.shape[1] if values.ndim == 2 else 1
         gamma, alpha = self._gamma_pairs(n_labels), self._alpha_pairs(n_labels)
         if values.ndim != 2:
             gamma, alpha = gamma[0], alpha[0]
-        return function(values, gamma=gamma, alpha=alpha)
+        return function(values, gamma=gamma, alpha=alpha, **added)
 
     def _sigmoid(self, margin: ArrayLike) -> Array:
         """XGBoost takes base_score as the probability that its transform gives the margin."""

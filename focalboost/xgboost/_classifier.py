@@ -56,6 +56,11 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         A label y is read as y + focal_label_smoothing (1/2 - y). Binary and multi-label only. For noisy
         labels where only the ranking counts: smoothing is not undone but for the shift of
         the mean; without it, with .1 at a rate of .005 the mean is .054.
+    focal_sampling_rate : None, float, one per class (multi-label: per label) or dict, default=None
+        Share in (0, 1] of the rows of each class that was kept for training, in the order of `classes_` or as
+        a dict by class label: {0: 0.05, 1: 1.0} where 1 in 20 rows of class 0 was. A number is that of class
+        0 (not for text labels), in multi-label of the rows without the label. Training and its metrics see
+        the rows that were kept; predict_proba, decision_function and predict are of all rows.
     focal_probability : {"posterior", "closed_form", "focal"}, default="posterior"
         What predict_proba returns and predict decides by. "posterior": the class probability that the margin
         stands for, shifted so that its mean over the training rows is their (weighted) rate; "closed_form":
@@ -109,6 +114,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         focal_alpha_power: float | None = None,
         focal_hessian: Literal["guarded", "exact", "reweighted"] = "guarded",
         focal_label_smoothing: float = 0.0,
+        focal_sampling_rate: Any = None,
         focal_probability: Literal["posterior", "closed_form", "focal"] = "posterior",
         objective: None = None,
         **kwargs: Any,
@@ -119,6 +125,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         self.focal_alpha_power = focal_alpha_power
         self.focal_hessian = focal_hessian
         self.focal_label_smoothing = focal_label_smoothing
+        self.focal_sampling_rate = focal_sampling_rate
         self.focal_probability = focal_probability
 
     def get_xgb_params(self) -> dict[str, Any]:
@@ -224,7 +231,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
             # The focal loss itself is added in _configure_fit.
             "eval_metric": builtin or None,
             "callbacks": [
-                Start(self.loss_, self._model_record(), at_end=self._end_training),
+                Start(self.loss_, self._model_record(), at_end=self._end_training, checked=True),
                 *(self.callbacks or []),
             ],
         }
@@ -280,9 +287,8 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         model, _, params, *rest = super()._configure_fit(*args, **kwargs)
         if "mlflow" in sys.modules:
             # Its autologging notes what training is given. XGBoost takes no notice of names that it does not
-            # know; they were checked before.
-            focal = {name: getattr(self, name) for name in PARAMETERS}
-            params = {**params, **focal, "validate_parameters": False}
+            # know, and `Start` keeps it from warning of them.
+            params = {**params, **{name: getattr(self, name) for name in PARAMETERS}}
         return (model, self._metrics, params, *rest)
 
     def decision_function(

@@ -21,7 +21,7 @@ def all_metrics(
         values: list[tuple[str, float]] = []
         if functions:
             call = read_call(loss, margins, data, None)
-            seen = predicted(loss, target, probability, call.raw_prediction)
+            seen = predicted(loss.of_kept_rows(), target, probability, call.raw_prediction)
             weight = {} if call.sample_weight is None else {"sample_weight": call.sample_weight}
             for function in functions:
                 options = weight if takes(function, "sample_weight") else {}

@@ -44,7 +44,7 @@ from tests.around.ways import (
 )
 
 GAMMA = BinaryFocalLoss(2.0)
-ANOTHER = "was trained with .*must have the same gamma, class weights and label_smoothing"
+ANOTHER = "was trained with .*must have the same gamma, class weights, label_smoothing and sampling_rate"
 CURES = r"stored_loss\(model\).*new model.*base_margin \(XGBoost\) or init_score \(LightGBM\) = loss.margin\("
 
 

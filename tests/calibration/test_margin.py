@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from focalboost.calibration import (
+    _common,
     _multiclass,
     binary_margin,
     binary_posterior,
@@ -84,7 +85,7 @@ def test_gamma_zero_is_the_logarithm_and_two_classes_are_binary(rng):
 @pytest.mark.parametrize("gamma", [0.0, 0.3, 1.0, 2.0, 10.0])
 def test_slope_of_the_evidence_against_mpmath(gamma):
     s = np.array([-700.0, -30.0, -1.0, 0.0, 0.5, 20.0, 39.9, 40.1, 300.0])
-    got = _multiclass._evidence_slope(s, np.full(s.shape, gamma))
+    got = _common.evidence_slope(s, np.full(s.shape, gamma))
 
     def evidence(margin):
         p, q = 1 / (1 + mp.exp(-margin)), 1 / (1 + mp.exp(margin))

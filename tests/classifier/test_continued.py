@@ -43,9 +43,7 @@ def test_a_model_of_other_focal_parameters_is_not_continued(make, other):
     before = make().fit(Data.X, Data.named)
     fit = continuing(make, before)
     name = next(iter(fit))
-    text = (
-        rf"^{name} was trained with BinaryFocalLoss\(.*\), must have the same gamma, class weights and labe"
-    )
+    text = rf"^{name} was trained with BinaryFocalLoss\(.*\), must have the same gamma, class weights, lab"
     with pytest.raises(ValueError, match=text):
         make(**other).fit(Data.X, Data.named, **fit)
 

@@ -185,9 +185,7 @@ def test_a_model_is_continued_with_its_stored_numbers(form, tmp_path):
 )
 def test_a_model_of_another_meaning_is_not_continued(other):
     before = train(BinaryFocalLoss(2.0), OWN, dataset(), 3)
-    text = (
-        r"^init_model was trained with BinaryFocalLoss\(.*\), must have the same gamma, class weights and l"
-    )
+    text = r"^init_model was trained with BinaryFocalLoss\(.*\), must have the same gamma, class weights, l"
     for run in (train, cv):
         with pytest.raises(ValueError, match=text):
             run(other, OWN, dataset(), 3, init_model=before)

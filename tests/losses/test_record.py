@@ -44,6 +44,7 @@ def test_the_record_has_a_format_and_the_class():
         "gamma": 2.0,
         "alpha": [2 / 3, 2.0],
         "hessian": "guarded",
+        "sampling_rate": None,
         "label_smoothing": 0.0,
         "scale": LOSS.scale,
         "intercept": LOSS.intercept,

@@ -197,9 +197,7 @@ THROUGH = {
 def test_a_model_of_another_meaning_is_not_continued(other, through):
     data = matrix()
     before, other = train(BinaryFocalLoss(2.0), BOOSTER, data, 3), other.for_labels(Data.binary)
-    text = (
-        r"^xgb_model was trained with BinaryFocalLoss\(.*\), must have the same gamma, class weights and la"
-    )
+    text = r"^xgb_model was trained with BinaryFocalLoss\(.*\), must have the same gamma, class weights, la"
     with pytest.raises(ValueError, match=text):
         THROUGH[through](other, data, before)
 
