@@ -31,12 +31,27 @@ def test_private_modules_of_a_public_wing_stay_inside_it():
         # The folds of tuning train as the classifiers do.
         *("xgboost._model", "lightgbm._model", "lightgbm._training"),
     }
-    public = {"datasets", "losses", "xgboost", "lightgbm", "tuning"}
+    public = {
+        "calibration",
+        "comparison",
+        "datasets",
+        "losses",
+        "metrics",
+        "onnx",
+        "plotting",
+        "tuning",
+        "xgboost",
+        "lightgbm",
+    }
     reached = {
         target
         for name, targets in GRAPH.items()
         for target in targets
-        if wing(target) in public and "._" in target and wing(name) != wing(target)
+        if wing(target) in public
+        and "._" in target
+        and wing(name) != wing(target)
+        # The command is a thin face over the comparison, made of its parts.
+        and (wing(name), wing(target)) != ("command", "comparison")
     }
     assert reached <= known
 

@@ -146,6 +146,9 @@ class Judgement:
     resampled: str  # "rows", "days", "groups": what the bootstrap draws
     n_resampled: int
     sentences: list[str] = field(default_factory=list)  # e.g. that the budget caps recall
+    n_rows: int = 0  # held out
+    n_positive: int = 0
+    n_informative: int = 0  # of what is drawn, those with a positive row
 
 
 @dataclass(frozen=True)
@@ -167,10 +170,15 @@ class Threshold:
     probability: float | None  # None where the cost differs from row to row
     margin: float | None  # the same for what the booster itself predicts as margin
     says: str
+    low: float | None = None  # of the budget: the share of later rows above it is from here ...
+    high: float | None = None  # ... to here
 
 
 class Progress(Protocol):
     """Told of what goes on; all numbers are of the whole comparison."""
+
+    def split(self, split: Split) -> None:
+        """The rows are split, nothing is trained yet."""
 
     def begin(self, contender: Contender, done: int, total: int) -> None:
         """A contender's trials begin; `done` of `total` were found in the storage."""

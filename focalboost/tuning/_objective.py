@@ -132,6 +132,8 @@ class CrossValidatedObjective:
         Found from y.
     splits : list of (ndarray, ndarray)
         Row numbers of the folds.
+    fingerprint : str
+        Of data, folds and settings, without the space: the same for trials whose values can be compared.
     cache_bytes : int
         Estimate of the memory that the cache takes; logged at INFO level by "focalboost".
 
@@ -263,6 +265,12 @@ class CrossValidatedObjective:
         return self._folds.target.task
 
     @property
+    def fingerprint(self) -> str:
+        """Of data, folds and settings: all that makes the values of two trials comparable."""
+        name: str = self._study_record()["name"]
+        return name
+
+    @property
     def cache_bytes(self) -> int:
         """Estimate of the memory for the binned data of all folds."""
         return self._folds.cache_bytes()
@@ -320,7 +328,7 @@ class CrossValidatedObjective:
         params = self._folds.complete(self._space(trial))
         may_prune = len(self.directions) == 1 and trial.user_attrs.get(ROLE) != BASELINE
         began = time.perf_counter()
-        trial.set_user_attr("objective", self._study_record()["name"])
+        trial.set_user_attr("objective", self.fingerprint)
         with self._evaluation.counted():
             scores, rounds, all_rounds = [], [], 0
             bins = self._folds.bins()
@@ -423,7 +431,7 @@ class CrossValidatedObjective:
                 "study.best_trials, or study.best_params."
             )
         values, attributes = (trial.params, trial.user_attrs) if is_trial else (trial, {})
-        if attributes.get("objective", self._study_record()["name"]) != self._study_record()["name"]:
+        if attributes.get("objective", self.fingerprint) != self.fingerprint:
             raise ValueError(
                 f"trial {getattr(trial, 'number', '')} was scored by another objective, must be one of this: "
                 "its rounds were found on other data, folds or settings. Pass trial.params to find them anew."

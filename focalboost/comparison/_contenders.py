@@ -1,0 +1,235 @@
+"""The contenders: each tuned on a study of its own, with the same folds, trials and rules, and refitted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+from sklearn.base import clone
+
+from focalboost.comparison._extra import load_optuna
+from focalboost.comparison._types import (
+    CONTENDERS,
+    Contender,
+    Floats,
+    Progress,
+    Settings,
+    Split,
+    Task,
+    Trained,
+)
+from focalboost.tuning import (
+    CrossValidatedObjective,
+    open_storage,
+    retry_stale_trials,
+    suggest_booster,
+    suggest_focal,
+    suggest_log_loss,
+)
+
+FAILED = "error"  # attribute of a trial that cannot be trained
+N_STARTUP = 8  # trials before the pruner and the sampler look at others
+# Parameters of XGBoost's and LightGBM's start, which focal loss chooses itself.
+START = {"xgboost": "base_score", "lightgbm": "boost_from_average"}
+
+
+class ContenderSpace:
+    """The booster's parameters and the largest step for all, and what the contender has besides."""
+
+    def __init__(self, key: str, booster: str) -> None:
+        self.key, self.booster = key, booster
+
+    def __call__(self, trial: Any) -> Mapping[str, Any]:
+        start = START[self.booster]
+        params = suggest_log_loss(trial, self.booster, skip=() if self.key == "log_loss" else (start,))
+        if self.key == "class_weights":
+            params |= suggest_focal(trial, gamma=(0.0, 0.0))
+        elif self.key == "focal":
+            params |= suggest_focal(trial)
+        return params | suggest_booster(trial, self.booster)
+
+
+def make_objective(
+    contender: Contender, task: Task, split: Split, settings: Settings
+) -> CrossValidatedObjective:
+    """Fitted on the folds of the training rows alone."""
+    return CrossValidatedObjective(
+        task.X[split.train],
+        task.y[split.train],
+        booster=settings.booster,
+        loss="log_loss" if contender.key == "log_loss" else "focal",
+        cv=split.folds,
+        scoring=settings.measure,
+        pos_label=1,
+        space=ContenderSpace(contender.key, settings.booster),
+        fixed={"random_state": settings.seed},
+        num_boost_round=settings.num_boost_round,
+        early_stopping_rounds=settings.early_stopping_rounds,
+        n_jobs=settings.n_jobs,
+    )
+
+
+def check_measure(task: Task, split: Split, settings: Settings) -> None:
+    """Refuse a measure that cannot be computed, before any training."""
+    make_objective(CONTENDERS[1], task, split, settings)
+
+
+def train(
+    contender: Contender,
+    task: Task,
+    split: Split,
+    settings: Settings,
+    storage: Any,
+    progress: Progress | None,
+) -> Trained:
+    """Tune and refit one contender; trials that the storage has are not run again."""
+    began = time.perf_counter()
+    if contender.tuned:
+        objective = make_objective(contender, task, split, settings)
+        study = run_trials(contender, objective, settings, storage, progress)
+        best = best_trial(study, settings.trials)
+        model = objective.refit(best)
+        params = {name: model.get_params()[name] for name in shown_names(best, settings.booster)}
+        rounds, scores = int(best.user_attrs["num_boost_round"]), list(best.user_attrs["fold_scores"])
+    else:
+        study, params, scores = None, {}, None
+        model = untuned(settings).fit(task.X[split.train], task.y[split.train])
+        rounds = 100  # of both libraries
+        if progress is not None:
+            progress.begin(contender, 0, 0)
+    log_odds, confidence = predict(model, task.X[split.test])
+    if progress is not None:
+        progress.end(contender)
+    return Trained(
+        contender=contender,
+        model=model,
+        params=params,
+        rounds=rounds,
+        fold_scores=scores,
+        study=study,
+        log_odds=log_odds,
+        probability=np.asarray(expit(log_odds)),
+        confidence=confidence,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def shown_names(trial: Any, booster: str) -> list[str]:
+    """Names of the classifier's parameters that the trial chose; the study calls one of them "start"."""
+    return [START[booster] if name == "start" else name for name in trial.params]
+
+
+def untuned(settings: Settings) -> Any:
+    """The booster's classifier as it comes."""
+    if settings.booster == "xgboost":
+        import xgboost  # noqa: PLC0415  # an extra
+
+        return xgboost.XGBClassifier(random_state=settings.seed, n_jobs=settings.n_jobs)
+    import lightgbm  # noqa: PLC0415  # an extra
+
+    return lightgbm.LGBMClassifier(random_state=settings.seed, n_jobs=settings.n_jobs, verbosity=-1)
+
+
+def predict(model: Any, X: Any) -> tuple[Floats, Floats]:
+    """Log-odds of class 1, and what the booster itself would call its probability."""
+    if hasattr(model, "get_booster"):
+        margins = model.predict(X, output_margin=True)
+    else:
+        margins = model.booster_.predict(X, raw_score=True)
+    margins = np.asarray(margins, np.float64)
+    log_odds = model.decision_function(X) if hasattr(model, "loss_") else margins
+    return np.asarray(log_odds, np.float64), np.asarray(expit(margins))
+
+
+def refit_on(model: Any, X: Any, y: Any) -> Any:
+    """The same parameters and rounds, trained on other rows."""
+    return clone(model).fit(X, y)
+
+
+# ---------------------------------------------------------------------- the study
+def run_trials(
+    contender: Contender,
+    objective: CrossValidatedObjective,
+    settings: Settings,
+    storage: Any,
+    progress: Progress | None,
+) -> Any:
+    """Go on to the number of trials that were asked for."""
+    optuna = load_optuna()
+    study = optuna.create_study(
+        study_name=study_name(contender, objective, settings),
+        storage=storage,
+        direction=objective.direction,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=N_STARTUP),
+        load_if_exists=True,
+    )
+    # Of a process that was killed. The sampler draws the same point again, so that none need be enqueued.
+    retry_stale_trials(study, max_retry=0, unclaimed_after=5.0)
+    objective.enqueue_baseline(study)
+    done = len(spent(study))
+    if progress is not None:
+        progress.begin(contender, min(done, settings.trials), settings.trials)
+    noted = Noted(objective)
+    while done < settings.trials:
+        # A new sampler for each trial, seeded by its place: a comparison that was interrupted and goes on
+        # tries the points that it would have tried.
+        seed = [settings.seed, CONTENDERS.index(contender), done]
+        study.sampler = optuna.samplers.TPESampler(
+            n_startup_trials=N_STARTUP, seed=int(np.random.SeedSequence(seed).generate_state(1)[0])
+        )
+        study.optimize(noted, n_trials=1, catch=(ValueError,))
+        done += 1
+        if progress is not None:
+            progress.trial(contender, done, best_value(study, settings.trials))
+    return study
+
+
+class Noted:
+    """An objective that notes in a trial why it cannot be trained: it counts as spent."""
+
+    def __init__(self, objective: CrossValidatedObjective) -> None:
+        self.objective = objective
+
+    def __call__(self, trial: Any) -> Any:
+        try:
+            return self.objective(trial)
+        except ValueError as error:
+            trial.set_user_attr(FAILED, str(error))
+            raise
+
+
+def study_name(contender: Contender, objective: CrossValidatedObjective, settings: Settings) -> str:
+    """Says all that makes trials comparable, so that one storage serves many tables."""
+    return f"focalboost compare: {contender.key}, seed {settings.seed}, {objective.fingerprint}"
+
+
+def spent(study: Any) -> list[Any]:
+    """Trials that count, in order: finished, pruned, and those that cannot be trained."""
+    state = load_optuna().trial.TrialState
+    trials = study.get_trials(deepcopy=False, states=(state.COMPLETE, state.PRUNED, state.FAIL))
+    return [trial for trial in trials if trial.state != state.FAIL or FAILED in trial.user_attrs]
+
+
+def best_trial(study: Any, trials: int) -> Any:
+    """Of the first `trials` ones, so that a storage with more of them favours no contender."""
+    state = load_optuna().trial.TrialState
+    complete = [trial for trial in spent(study)[:trials] if trial.state == state.COMPLETE]
+    if not complete:
+        errors = [trial.user_attrs[FAILED] for trial in spent(study)[:trials] if FAILED in trial.user_attrs]
+        raise ValueError(f"no trial of {study.study_name!r} could be trained: {errors[0] if errors else '?'}")
+    return max(complete, key=lambda trial: trial.value)  # the first of equal ones
+
+
+def best_value(study: Any, trials: int) -> float | None:
+    try:
+        return float(best_trial(study, trials).value)
+    except ValueError:
+        return None
+
+
+def open_once(settings: Settings) -> Any:
+    """One storage for all contenders; None keeps their studies in memory."""
+    return None if settings.storage is None else open_storage(settings.storage)
