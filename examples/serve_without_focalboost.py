@@ -5,6 +5,7 @@
 
 The file predicts the focal confidence by itself and remembers gamma and the class weights. From there the
 class probability is a few lines of NumPy, which this script runs in a process that cannot import focalboost.
+Decisions need less: the threshold of the probability is a threshold of the margin, found where focalboost is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from focalboost.calibration import served_loss
 from focalboost.datasets import make_transactions
 from focalboost.xgboost import FocalXGBClassifier
 
@@ -42,27 +44,39 @@ def log_phi(s, gamma):
 
 logit = x + np.log(alpha[0] / alpha[1]) + log_phi(-x, gamma[0]) - log_phi(x, gamma[1])
 logit += loss["logit_shift"] or 0.0               # found at fit: the mean is the rate of the training rows
-print(json.dumps({"raw": (1 / (1 + np.exp(-x))).tolist(), "posterior": (1 / (1 + np.exp(-logit))).tolist()}))
+rate = loss["sampling_rate"] or 1.0               # share of class 0 that was kept, or a pair
+rate = [rate, 1.0] if np.ndim(rate) == 0 else rate
+logit += np.log(rate[0] / rate[1])
+alerts = x > float(sys.argv[1])                   # decisions need no formula: one margin, found before
+answer = {"raw": 1 / (1 + np.exp(-x)), "posterior": 1 / (1 + np.exp(-logit)), "alerts": alerts}
+print(json.dumps({name: values.tolist() for name, values in answer.items()}))
 """
 
 
-def main(n_samples: int = 60_000, n_estimators: int = 40) -> float:
-    """Print both processes' probabilities; returns their largest difference."""
+def main(n_samples: int = 60_000, n_estimators: int = 40, threshold: float = 0.05) -> float:
+    """Print both processes' probabilities and alerts; returns the largest difference of the probabilities."""
     data = make_transactions(n_samples, random_state=0)
     model = FocalXGBClassifier(focal_gamma=2.0, n_estimators=n_estimators, max_depth=4, n_jobs=2)
     model.fit(data.data, data.target)
     rows = data.data[np.r_[0:3, np.flatnonzero(data.target)[:3]]]
     here = model.predict_proba(rows)[:, 1]
+    # `margin > margin_threshold` is `probability > threshold`, in every row.
+    loss = served_loss(model.get_booster().attr("focalboost"))
+    margin_threshold = float(loss.margin_threshold(threshold))
     with tempfile.TemporaryDirectory() as folder:
         model.save_model(Path(folder) / "model.json")
         np.save(Path(folder) / "rows.npy", rows)
-        command = [sys.executable, "-c", SERVER]
+        command = [sys.executable, "-c", SERVER, repr(margin_threshold)]
         answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)  # noqa: S603  # own code
     there = json.loads(answer.stdout)
-    print("                     raw confidence   posterior there   posterior here")
+    if there["alerts"] != (here > threshold).tolist():
+        raise RuntimeError(f"other decisions than here at {threshold}: {there['alerts']}")
+    print(f"alerts above {threshold}: margins above {margin_threshold:.6f}")
+    print("                     raw confidence   posterior there   posterior here   alert there")
     kinds = ["legitimate"] * 3 + ["fraud"] * 3
-    for kind, raw, served, own in zip(kinds, there["raw"], there["posterior"], here, strict=True):
-        print(f"{kind:20} {raw:14.4f} {served:17.6f} {own:16.6f}")
+    columns = there["raw"], there["posterior"], here, there["alerts"]
+    for kind, raw, served, own, alert in zip(kinds, *columns, strict=True):
+        print(f"{kind:20} {raw:14.4f} {served:17.6f} {own:16.6f} {'yes' if alert else 'no':>13}")
     difference = float(np.abs(np.array(there["posterior"]) - here).max())
     print(f"\nlargest difference: {difference:.1e}; rate of fraud in the data: {data.target.mean():.4f}")
     return difference

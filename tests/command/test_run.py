@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -285,6 +286,29 @@ def test_interrupted_with_a_storage_the_same_command_goes_on(call, monkeypatch):
     shown = call(code=130)
     assert "interrupted: nothing was written. With --storage trials.log finished trials are kept" in shown.err
     assert not Path("focalboost-report.html").exists()
+
+
+def test_ctrl_c_means_what_it_meant_before_and_after_training(call, made_up, monkeypatch):
+    found = []
+    original = _compare.compare_task
+
+    def compare_task(*arguments):
+        found.append(signal.getsignal(signal.SIGINT))
+        return original(*arguments)
+
+    monkeypatch.setattr(_compare, "compare_task", compare_task)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        call("--no-report")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        # Ignored, as of what a shell runs in the background.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        call("--no-report")
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert found[0] is not signal.default_int_handler
+    assert found[1] is signal.SIG_IGN
 
 
 # ---------------------------------------------------------------------- processes
