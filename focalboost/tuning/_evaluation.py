@@ -21,8 +21,11 @@ from focalboost.tuning._splits import take_rows
 class Evaluation:
     """Trains parameters on folds and scores the validation rows; several trials may use one at once."""
 
-    def __init__(self, y: Array, folds: Folds, scoring: Scoring, n_jobs: int | None) -> None:
+    def __init__(
+        self, y: Array, folds: Folds, scoring: Scoring, n_jobs: int | None, weight: Array | None
+    ) -> None:
         self.y, self.folds, self.scoring, self.n_jobs = y, folds, scoring, n_jobs
+        self.weight = weight  # of the rows in scores; training has `folds.weight`
         self._start_counting()
 
     # ------------------------------------------------------------------ trials that run at this moment
@@ -55,7 +58,7 @@ class Evaluation:
         """All scores of one fold, and what was trained."""
         folds = self.folds
         train, valid = folds.settings.splits[fold]
-        weight = None if folds.weight is None else folds.weight[valid]
+        weight = None if self.weight is None else self.weight[valid]
 
         def rows() -> Any:
             return take_rows(folds.X, valid)
@@ -83,6 +86,19 @@ class Evaluation:
             return [score for (score,) in scores]
         columns = zip(*scores, strict=True)
         return {name: list(column) for name, column in zip(self.scoring.names, columns, strict=True)}
+
+
+def population_weight(estimator: Any, encoded: Array, weight: Array | None) -> Array | None:
+    """Weights with which sampled rows stand for all rows: 1 / rate of the class."""
+    rates = np.asarray(getattr(estimator, "loss_", None) and estimator.loss_._rates(), float)
+    if not rates.ndim or np.isnan(rates).any():  # log loss, or not sampled
+        return weight
+    if rates.ndim > 1:
+        raise ValueError(
+            "fixed has focal_sampling_rate with several labels a row, must leave it out: a row then has no "
+            "one rate, and scores would not be those of all rows. Pass it to the classifier after tuning."
+        )
+    return 1.0 / rates[encoded.astype(np.int64)] * (1.0 if weight is None else weight)
 
 
 def median_rounds(rounds: list[int]) -> int:

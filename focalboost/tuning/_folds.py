@@ -206,6 +206,11 @@ class Folds(ABC):
                 f"space and fixed both set {both[0]!r}, must be one of them: leave it out of the other."
             )
         self.check_names(params, "space")
+        if "focal_sampling_rate" in params:
+            raise ValueError(
+                "space sets 'focal_sampling_rate', must leave it to fixed: it is a fact about the rows, and "
+                "scores of trials that differ in it cannot be compared."
+            )
         whole = {**self.fixed, **params}
         for name in whole:
             self._check_acts(name, "space" if name in params else "fixed", whole)

@@ -15,7 +15,7 @@ from focalboost import _validation
 from focalboost._classifier.parameters import check_weight
 from focalboost._classifier.target import Target, read_target
 from focalboost.tuning import _study
-from focalboost.tuning._evaluation import Evaluation, median_rounds
+from focalboost.tuning._evaluation import Evaluation, median_rounds, population_weight
 from focalboost.tuning._folds import Folds, FoldSettings, check_device
 from focalboost.tuning._log_loss import check_target as check_log_loss_target
 from focalboost.tuning._optuna import load_optuna, versions
@@ -97,7 +97,9 @@ class CrossValidatedObjective:
         `suggest_booster`, without what is fixed. To extend it:
         `lambda trial: {**suggest_focal(trial), "max_leaves": trial.suggest_int("max_leaves", 8, 256)}`.
     fixed : dict, optional
-        Parameters of the classifier that all trials have.
+        Parameters of the classifier that all trials have. With "focal_sampling_rate" each validation row
+        counts 1 / rate of its class in the scores: they are those of the population before sampling. (A
+        budget of alerts still counts the rows that were kept.)
     num_boost_round : int, default=500
         Most rounds of a fold.
     early_stopping_rounds : int or None, default=30
@@ -229,7 +231,8 @@ class CrossValidatedObjective:
         _validation.raise_for_bad_weight(weight)
         self.report = _validation.check_choice("report", report, _study.REPORT_CHOICES)
         positive = positive_class(pos_label, target, encoded)
-        self.scoring = Scoring(scoring, weighted=weight is not None, positive=positive)
+        sampled = loss == "focal" and (fixed or {}).get("focal_sampling_rate") is not None
+        self.scoring = Scoring(scoring, weighted=weight is not None or sampled, positive=positive)
         self.splits = fixed_splits(cv, table, encoded, weight, groups, target)
         self.n_jobs = _validation.check_n_jobs(n_jobs)
         if num_boost_round is None:
@@ -250,13 +253,16 @@ class CrossValidatedObjective:
         fixed = dict(fixed or {})
         self._folds = folds_of(self.booster, self.loss)(table, encoded, weight, target, fixed, settings)
         self._folds.check_fixed(fixed)
-        self.scoring.check_labels(self._folds.resolve(fixed, np.arange(len(encoded)), 1), self._y)
+        estimator = self._folds.resolve(fixed, np.arange(len(encoded)), 1)
+        self.scoring.check_labels(estimator, self._y)
         self._space = DefaultSpace(self.booster, fixed, self.loss) if space is None else space
         if space is None:
             # What is fixed may not go with what is searched.
             self._folds.complete(self._space(LowestTrial()))
         self._fingerprint: dict[str, Any] | None = None
-        self._evaluation = Evaluation(self._y, self._folds, self.scoring, self.n_jobs)
+        self._evaluation = Evaluation(
+            self._y, self._folds, self.scoring, self.n_jobs, population_weight(estimator, encoded, weight)
+        )
         self._folds.log_memory()
 
     @property
