@@ -47,7 +47,7 @@ class Start(TrainingCallback):
     ) -> None:
         super().__init__()
         self.loss, self.record = loss, record
-        # Whether the names of all parameters were looked at: XGBoost need not warn of those that are for others.
+        # Whether the names of all parameters were looked at: XGBoost is kept from warning of any.
         self._checked = checked
         # Called with the finished model. A callback of its own would not do: XGBoost 3.1.0 to 3.1.2 keep
         # callbacks in a set, and call them in any order.

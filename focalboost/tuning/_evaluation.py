@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,18 @@ from focalboost.tuning._fold_model import FoldModel
 from focalboost.tuning._folds import Bins, Folds, Trained
 from focalboost.tuning._scoring import Scoring
 from focalboost.tuning._splits import take_rows
+
+
+def folds_of(booster: str, loss: str) -> type[Folds]:
+    """The booster is an extra: imported when it is chosen."""
+    import_module(f"focalboost.{booster}")  # which says what to install where the booster is missing
+    if booster == "xgboost":
+        from focalboost.tuning._xgboost import XGBoostFolds, XGBoostLogLossFolds  # noqa: PLC0415
+
+        return XGBoostFolds if loss == "focal" else XGBoostLogLossFolds
+    from focalboost.tuning._lightgbm import LightGBMFolds, LightGBMLogLossFolds  # noqa: PLC0415
+
+    return LightGBMFolds if loss == "focal" else LightGBMLogLossFolds
 
 
 class Evaluation:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +14,8 @@ from focalboost import _validation
 from focalboost._classifier.parameters import check_weight
 from focalboost._classifier.target import Target, read_target
 from focalboost.tuning import _study
-from focalboost.tuning._evaluation import Evaluation, median_rounds, population_weight
-from focalboost.tuning._folds import Folds, FoldSettings, check_device
+from focalboost.tuning._evaluation import Evaluation, folds_of, median_rounds, population_weight
+from focalboost.tuning._folds import FoldSettings, check_device
 from focalboost.tuning._log_loss import check_target as check_log_loss_target
 from focalboost.tuning._optuna import load_optuna, versions
 from focalboost.tuning._positive import positive_class
@@ -35,18 +34,6 @@ from focalboost.tuning._study import BASELINE, ROLE
 from focalboost.tuning._workers import WORKER, this_worker
 
 _PACKAGES = ("focalboost", "optuna", "scikit-learn", "numpy")
-
-
-def folds_of(booster: str, loss: str) -> type[Folds]:
-    """The booster is an extra: imported when it is chosen."""
-    import_module(f"focalboost.{booster}")  # which says what to install where the booster is missing
-    if booster == "xgboost":
-        from focalboost.tuning._xgboost import XGBoostFolds, XGBoostLogLossFolds  # noqa: PLC0415
-
-        return XGBoostFolds if loss == "focal" else XGBoostLogLossFolds
-    from focalboost.tuning._lightgbm import LightGBMFolds, LightGBMLogLossFolds  # noqa: PLC0415
-
-    return LightGBMFolds if loss == "focal" else LightGBMLogLossFolds
 
 
 class CrossValidatedObjective:

@@ -231,7 +231,12 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
             # The focal loss itself is added in _configure_fit.
             "eval_metric": builtin or None,
             "callbacks": [
-                Start(self.loss_, self._model_record(), at_end=self._end_training, checked=True),
+                Start(
+                    self.loss_,
+                    self._model_record(),
+                    at_end=self._end_training,
+                    checked="mlflow" in sys.modules,
+                ),
                 *(self.callbacks or []),
             ],
         }
@@ -287,7 +292,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         model, _, params, *rest = super()._configure_fit(*args, **kwargs)
         if "mlflow" in sys.modules:
             # Its autologging notes what training is given. XGBoost takes no notice of names that it does not
-            # know, and `Start` keeps it from warning of them.
+            # know, and `Start` keeps it from warning of them; `_check_params` has seen the user's.
             params = {**params, **{name: getattr(self, name) for name in PARAMETERS}}
         return (model, self._metrics, params, *rest)
 

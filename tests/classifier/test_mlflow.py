@@ -1,5 +1,7 @@
 """MLflow's autologging: the focal parameters are noted, and the logged model is the trained one."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,21 @@ def test_logging_changes_no_model(autologged):
     alone.fit(Data.X, Data.named)
     np.testing.assert_array_equal(logged.predict_proba(Data.X), alone.predict_proba(Data.X))
     assert logged.get_params() == alone.get_params()
+
+
+def test_no_warning_of_parameters_that_are_only_noted(autologged):
+    """Nor without autologging, where MLflow is imported for something else."""
+    for logging in (True, False):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model = xgb_model(**FOCAL)
+            if logging:
+                autologged(model, Data.X, Data.named)
+            else:
+                mlflow.xgboost.autolog(disable=True, silent=True)
+                model.fit(Data.X, Data.named)
+            model.fit(Data.X, Data.named, xgb_model=xgb_model(**FOCAL).fit(Data.X, Data.named))
+        assert not [str(one.message) for one in caught if "not used" in str(one.message)]
 
 
 def test_an_unknown_parameter_is_refused_under_logging_too(autologged):
