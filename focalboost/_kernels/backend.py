@@ -41,7 +41,7 @@ class Placement:
 
 @lru_cache(maxsize=8)
 def _say_once(text: str) -> None:
-    logging.getLogger("focalboost").info(text)
+    logging.getLogger("focalboost").warning(text)
 
 
 def for_arrays(device: Device, n_jobs: int | None, raw: Array) -> Backend:
@@ -75,7 +75,10 @@ def for_booster(device: Device, n_jobs: int | None, raw: Array, placement: Place
     else:
         problem = cuda.problem(ordinal)
         if problem is not None:
-            _say_once(f"the booster is on a GPU, focal gradients are computed on the CPU: {problem.reason}")
+            _say_once(
+                "the booster is on a GPU, focal gradients are computed on the CPU, which is slower: "
+                f"{problem.reason} If that is meant, device='cpu' says so."
+            )
             return on_cpu
     if ordinal is None:
         return cuda.Cuda(0, n_jobs, owner, order)

@@ -11,12 +11,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from typing import Any, Literal, NamedTuple
 
 import numba
 import numpy as np
 
-from focalboost._kernels.cuda_memory import DeviceCache, idle_caches
+from focalboost._kernels.cuda_memory import DeviceCache, forked, idle_caches
 from focalboost._kernels.interface import LabelColumns, Parameters
 from focalboost._typing import Array
 
@@ -40,33 +41,79 @@ class Problem(NamedTuple):
     reason: str
 
 
-@cache
 def problem(ordinal: int = 0) -> Problem | None:
     """Why kernels cannot run on that GPU; None where they can. Compiles and runs one, once."""
     if numba.config.ENABLE_CUDASIM:
         return None
+    if forked():
+        return Problem(
+            RuntimeError,
+            "this process was forked from one that had used the GPU, and CUDA does not work in it. Start "
+            "processes with multiprocessing's 'spawn' or 'forkserver'.",
+        )
+    return _tried(ordinal)
+
+
+@cache
+def _tried(ordinal: int) -> Problem | None:
     if importlib.util.find_spec("numba_cuda") is None:
         return Problem(ImportError, "numba-cuda is not installed. pip install 'focalboost[cuda]'.")
     ones = np.ones(1, np.float32)
     pair = np.ones((1, 2))
     try:
-        from numba import cuda  # noqa: PLC0415  # slow to import
+        from focalboost._kernels.cuda_import import cuda  # noqa: PLC0415  # slow to import
 
-        if not cuda.is_available():
+        # Also False where a driver and a GPU are there, but no NVVM: what is compiled next says so.
+        if not cuda.is_available() and cuda.cuda_error() is not None:
             return Problem(
                 RuntimeError,
-                "no NVIDIA driver or no GPU was found. Install the driver; nvidia-smi should list the GPU.",
+                f"no NVIDIA driver or no GPU was found ({_one_line(cuda.cuda_error())}). Install the driver; "
+                "nvidia-smi should list the GPU.",
             )
         Cuda(ordinal).sigmoid(ones, ones, None, Parameters(pair, pair))
     # Numba-cuda that does not fit Numba, no compiler library: ImportError. Too old a driver: its own error.
     except Exception as error:  # noqa: BLE001  # each of them means that the CPU is to serve
-        text = " ".join(str(error).split())
         return Problem(
             RuntimeError,
-            f"the CUDA kernels do not compile or run ({type(error).__name__}: {text}). "
-            "pip install --upgrade 'focalboost[cuda]', and a driver for CUDA 12 or later.",
+            f"the CUDA kernels do not compile or run ({type(error).__name__}: {_one_line(error)}). {_cure()}",
         )
     return None
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split()).removesuffix(".")
+
+
+# NVVM makes PTX of a kernel, nvJitLink machine code of that: the packages that hold them, CUDA 13 and 12.
+COMPILERS = (
+    ("nvidia-nvvm", "nvidia-nvjitlink"),
+    ("nvidia-cuda-nvcc-cu12", "nvidia-nvjitlink-cu12"),
+)
+
+
+def _cure() -> str:
+    """What to install. PyTorch may hold nvJitLink at an older CUDA than NVVM's, whose PTX it then refuses."""
+    for nvvm, linker in COMPILERS:
+        newer, older = _release(nvvm), _release(linker)
+        if newer is not None and older is not None and newer > older:
+            release = ".".join(map(str, older))
+            return (
+                f"{nvvm} == {'.'.join(map(str, newer))}, must be <= {linker}, which is {release}: "
+                f"pip install '{nvvm}=={release}.*'."
+            )
+    return (
+        "pip install --upgrade 'focalboost[cuda]' with a driver for CUDA 13, 'focalboost[cuda12]' with one for "
+        "CUDA 12; nvidia-smi shows which."
+    )
+
+
+def _release(package: str) -> tuple[int, int] | None:
+    """CUDA's major and minor version of a package; None where it is not installed."""
+    try:
+        major, minor = metadata.version(package).split(".")[:2]
+    except metadata.PackageNotFoundError:
+        return None
+    return int(major), int(minor)
 
 
 def require(ordinal: int = 0) -> None:
@@ -79,7 +126,7 @@ def require(ordinal: int = 0) -> None:
 # ---------------------------------------------------------------------- launches
 def _grid(threads: int, n_threads: int, multiple: int = 1) -> int:
     """Blocks for that many threads, at most what keeps the device busy; all their threads are a multiple."""
-    from numba import cuda  # noqa: PLC0415
+    from focalboost._kernels.cuda_import import cuda  # noqa: PLC0415
 
     # The simulator's device has no such number.
     room = BLOCKS_A_MULTIPROCESSOR * getattr(cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
@@ -170,7 +217,7 @@ class Cuda:
         table: Array,
         launch: Callable[[DeviceCache, tuple[Any, ...], tuple[Any, ...]], None],
     ) -> Result:
-        from numba import cuda  # noqa: PLC0415
+        from focalboost._kernels.cuda_import import cuda  # noqa: PLC0415
 
         margins = np.ascontiguousarray(raw, raw.dtype if raw.dtype == np.float32 else np.float64)
         weights = np.empty(0, np.float32) if weight is None else _float32(weight)

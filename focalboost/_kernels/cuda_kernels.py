@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import cuda, float32
+from numba import float32
 
 from focalboost._kernels import rows as _rows
+from focalboost._kernels.cuda_import import cuda
 from focalboost._kernels.elementary import ONE, ZERO
 from focalboost._kernels.flags import BAD_LABEL, NO_FLAG
 from focalboost._kernels.rows import (

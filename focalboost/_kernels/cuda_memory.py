@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import weakref
 from typing import Any
 
@@ -10,6 +12,9 @@ import numpy as np
 from focalboost._kernels.buffers import Shelf
 from focalboost._kernels.digest import Digest, digest
 from focalboost._typing import Array
+
+
+logger = logging.getLogger("focalboost")
 
 
 class DeviceArray:
@@ -53,8 +58,9 @@ class DeviceCache:
     """What stays on the device from round to round: labels, weights, parameters, buffers, a stream."""
 
     def __init__(self, ordinal: int) -> None:
-        from numba import cuda  # noqa: PLC0415
+        from focalboost._kernels.cuda_import import cuda  # noqa: PLC0415  # needs the extra
 
+        _used_by.add(os.getpid())
         self._cuda, self.ordinal, self.stream = cuda, ordinal, cuda.stream()
         self._arrays: dict[str, Any] = {}
         self._digests: dict[str, Digest] = {}
@@ -99,6 +105,17 @@ class DeviceCache:
         return int(flags[0])
 
 
+# The process that uses the device, and in a child that was forked from it the caches of its parent, kept so that
+# Numba does not give their memory back.
+_used_by: set[int] = set()
+_of_the_parent: list[DeviceCache] = []
+
+
+def forked() -> bool:
+    """Whether this process was forked from one that used the device: CUDA does not work here."""
+    return bool(_used_by) and os.getpid() not in _used_by
+
+
 # A list for each data set: of two threads that train on one, each pops or makes one of its own.
 _idle: weakref.WeakKeyDictionary[Any, list[DeviceCache]] = weakref.WeakKeyDictionary()
 
@@ -115,12 +132,22 @@ def idle_caches(owner: Any | None) -> list[DeviceCache]:
 
 def _empty(caches: list[DeviceCache]) -> None:
     """Give device memory back when the data set dies: Numba would put it off until it needs some itself."""
+    if forked():
+        # The memory is the parent's, and any call of the driver fails here.
+        _of_the_parent.extend(caches)
+        caches.clear()
+        return
     ordinals = {device_cache.ordinal for device_cache in caches}
     caches.clear()
-    from numba import cuda  # noqa: PLC0415
+    from focalboost._kernels.cuda_import import cuda  # noqa: PLC0415
 
     for ordinal in ordinals:
-        with cuda.gpus[ordinal]:
-            pending = getattr(cuda.current_context(), "deallocations", None)
-            if pending is not None:  # the simulator has none
-                pending.clear()
+        try:
+            with cuda.gpus[ordinal]:
+                pending = getattr(cuda.current_context(), "deallocations", None)
+                if pending is not None:  # the simulator has none
+                    pending.clear()
+        # The garbage collector may come in the middle of a call for another device, or while another library's
+        # context is the current one, or after the driver has ended: nobody could catch what is raised here.
+        except Exception as error:  # noqa: BLE001  # Numba's and the driver's have no common class
+            logger.debug("memory of GPU %d is left for Numba to give back: %s", ordinal, error)

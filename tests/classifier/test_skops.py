@@ -64,6 +64,7 @@ def test_joblib(fitted, booster, task):
 
 
 def test_the_names_cost_no_booster():
-    code = "import sys, focalboost; focalboost.SKOPS_TRUSTED_TYPES; print({'xgboost', 'lightgbm'} & set(sys.modules))"
+    names = "{'xgboost', 'lightgbm'}"
+    code = f"import sys, focalboost as f; f.SKOPS_TRUSTED_TYPES; print({names} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -8,7 +8,7 @@ from focalboost._kernels import cuda as _cuda
 
 @pytest.fixture
 def asked_anew():
-    caches = _cuda.problem, _backend._say_once
+    caches = _cuda._tried, _backend._say_once
     for cached in caches:
         cached.cache_clear()
     yield

@@ -1,6 +1,8 @@
 """Who computes: what is asked of CUDA when, and what is said where it is missing."""
 
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -25,11 +27,33 @@ def test_auto_falls_back_to_the_cpu_and_says_so_once(without_extra, monkeypatch,
     )
     np.testing.assert_array_equal(found.predict(data), expected.predict(data))
     said = [record for record in caplog.records if record.name == "focalboost"]
-    assert [record.levelname for record in said] == ["INFO"]
+    assert [record.levelname for record in said] == ["WARNING"]
     assert said[0].getMessage() == (
-        "the booster is on a GPU, focal gradients are computed on the CPU: numba-cuda is not installed. "
-        "pip install 'focalboost[cuda]'."
+        "the booster is on a GPU, focal gradients are computed on the CPU, which is slower: numba-cuda is not "
+        "installed. pip install 'focalboost[cuda]'. If that is meant, device='cpu' says so."
     )
+
+
+# Without `logging` being configured, as most scripts are. A booster on a GPU is one that says so.
+SCRIPT = """
+import sys
+sys.modules["numba_cuda"] = None
+import numpy as np, xgboost as xgb
+from focalboost import BinaryFocalLoss
+from focalboost._boosters import caller
+caller.cuda_ordinal = lambda booster: 0
+X = np.linspace(0, 1, 50)[:, None]
+for _ in range(2):
+    xgb.train({"max_depth": 2}, xgb.DMatrix(X, X[:, 0] > 0.5), 2, obj=BinaryFocalLoss(2.0, device=sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(("device", "lines"), [("auto", 1), ("cpu", 0)])
+def test_a_script_sees_that_the_cpu_serves(device, lines):
+    command = [sys.executable, "-c", SCRIPT, device]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stderr.count("focal gradients are computed on the CPU") == lines, result.stderr
+    assert result.stderr.count("numba-cuda is not installed") == lines
 
 
 def test_nobody_asks_for_cuda_who_does_not_need_it(monkeypatch):

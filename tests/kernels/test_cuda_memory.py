@@ -3,8 +3,11 @@
 On a GPU, or in the simulator, where `test_cuda_simulator.py` runs this file.
 """
 
+import contextlib
 import gc
 import json
+import os
+import sys
 import weakref
 
 import numpy as np
@@ -232,6 +235,72 @@ def test_what_is_on_the_device_dies_with_the_matrix(booster_on_gpu, monkeypatch)
     gc.collect()
     assert caches[0]() is None
     assert not _cuda_memory._idle
+
+
+class Matrix:
+    """Something that a data set's caches may live as long as."""
+
+
+def with_a_cache():
+    matrix = Matrix()
+    cache = _cuda_memory.DeviceCache(0)
+    cache.upload("y", np.zeros(3, np.float32))
+    _cuda_memory.idle_caches(matrix).append(cache)
+    return matrix, weakref.ref(cache)
+
+
+class Calls:
+    """Stands for `cuda.gpus` and counts how often a context is asked for, or refuses it."""
+
+    def __init__(self, error=None):
+        self.error, self.count = error, 0
+
+    def __getitem__(self, ordinal):
+        self.count += 1
+        if self.error is not None:
+            raise self.error
+        return contextlib.nullcontext()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_forked_child_leaves_the_parents_memory_alone(monkeypatch):
+    """In the child any call of the driver fails; the simulator has none, so calls are counted."""
+    from focalboost._kernels import cuda_import
+
+    matrix, cache = with_a_cache()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        with contextlib.suppress(BaseException):
+            calls = Calls()
+            monkeypatch.setattr(cuda_import.cuda, "gpus", calls)
+            forked = _cuda_memory.forked()
+            del matrix
+            gc.collect()
+            # The arrays live on, or Numba would give their memory back.
+            code = 0 if forked and calls.count == 0 and cache() is not None else 2
+        os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not _cuda_memory.forked()
+    assert cache() is not None
+    del matrix
+    gc.collect()
+    assert cache() is None
+
+
+def test_a_context_that_cannot_be_switched_is_no_error_in_a_finalizer(monkeypatch):
+    from focalboost._kernels import cuda_import
+
+    calls, unraisable = Calls(RuntimeError("Cannot switch CUDA-context.")), []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    matrix, cache = with_a_cache()
+    monkeypatch.setattr(cuda_import.cuda, "gpus", calls)
+    del matrix
+    gc.collect()
+    assert calls.count == 1
+    assert cache() is None
+    assert not unraisable
 
 
 def test_bad_margins_in_training_leave_nothing_behind(booster_on_gpu):
