@@ -39,6 +39,8 @@ from harness import print_table
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from focalboost.metrics import precision_at_alerts_per_day
+
 NAME = "fraud_handbook_6w"
 RESULTS = Path(__file__).parent / "results" / "handbook.csv"
 NOT_FEATURES = ["day", "seconds", "customer", "terminal", "target"]
@@ -87,17 +89,9 @@ def split(frame: pd.DataFrame, start: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def card_precision(frame: pd.DataFrame, score: Array, top: int = TOP) -> float:
     """Mean over the days of the share of compromised customers among the `top` of a day."""
-    scored = frame[["day", "customer", "target"]].assign(score=score)
-    found: set[int] = set()
-    shares = []
-    for _, today in scored.groupby("day", sort=True):
-        rest = today[~today["customer"].isin(found)]
-        cards = rest.groupby("customer")[["score", "target"]].max()
-        best = cards.sort_values("score", ascending=False, kind="stable").head(top)
-        hit = best.index[best["target"] == 1]
-        shares.append(len(hit) / top)
-        found.update(hit)
-    return float(np.mean(shares))
+    return precision_at_alerts_per_day(
+        frame["target"], score, day=frame["day"], groups=frame["customer"], alerts_per_day=top
+    )
 
 
 def arrays(frame: pd.DataFrame) -> tuple[Array, Array]:

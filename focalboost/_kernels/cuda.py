@@ -102,8 +102,8 @@ def _cure() -> str:
                 f"pip install '{nvvm}=={release}.*'."
             )
     return (
-        "pip install --upgrade 'focalboost[cuda]' with a driver for CUDA 13, 'focalboost[cuda12]' with one for "
-        "CUDA 12; nvidia-smi shows which."
+        "pip install --upgrade 'focalboost[cuda]' with a driver for CUDA 13, 'focalboost[cuda12]' with one "
+        "for CUDA 12; nvidia-smi shows which."
     )
 
 

@@ -19,16 +19,16 @@ with warnings.catch_warnings():
     if not numba.config.ENABLE_CUDASIM:
         if getattr(cuda, "implementation", None) != "NVIDIA":
             raise ImportError(
-                "numba.cuda is not that of numba-cuda, whose .pth file was not read: it must be installed into "
+                "numba.cuda is not that of numba-cuda, whose .pth file was not read: install numba-cuda into "
                 "the environment's own site-packages, without --target and not on PYTHONPATH"
             )
         lent = not hasattr(np, "row_stack")
         if lent:
-            np.row_stack = np.vstack  # type: ignore[attr-defined,unused-ignore]
+            np.row_stack = np.vstack  # type: ignore[attr-defined,unused-ignore]  # noqa: NPY201
         try:
             import numba.cuda.np.arrayobj
         finally:
             if lent:
-                del np.row_stack  # type: ignore[attr-defined,unused-ignore]
+                del np.row_stack  # type: ignore[attr-defined,unused-ignore]  # noqa: NPY201
 
 __all__ = ["cuda"]

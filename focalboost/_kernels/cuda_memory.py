@@ -13,7 +13,6 @@ from focalboost._kernels.buffers import Shelf
 from focalboost._kernels.digest import Digest, digest
 from focalboost._typing import Array
 
-
 logger = logging.getLogger("focalboost")
 
 
@@ -105,8 +104,8 @@ class DeviceCache:
         return int(flags[0])
 
 
-# The process that uses the device, and in a child that was forked from it the caches of its parent, kept so that
-# Numba does not give their memory back.
+# The process that uses the device, and in a child that was forked from it the caches of its parent, kept so
+# that Numba does not give their memory back.
 _used_by: set[int] = set()
 _of_the_parent: list[DeviceCache] = []
 
@@ -147,7 +146,7 @@ def _empty(caches: list[DeviceCache]) -> None:
                 pending = getattr(cuda.current_context(), "deallocations", None)
                 if pending is not None:  # the simulator has none
                     pending.clear()
-        # The garbage collector may come in the middle of a call for another device, or while another library's
+        # The garbage collector may come in the middle of a call for another device, while another library's
         # context is the current one, or after the driver has ended: nobody could catch what is raised here.
         except Exception as error:  # noqa: BLE001  # Numba's and the driver's have no common class
             logger.debug("memory of GPU %d is left for Numba to give back: %s", ordinal, error)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from focalboost.metrics import precision_at_alerts_per_day
+from focalboost.comparison._judgement import judge
 from tests.benchmarks.scripts import cells, load, tables_of
+from tests.comparison import judged
 
 for needed in ("xgboost", "lightgbm", "pandas", "pyarrow"):
     pytest.importorskip(needed)
@@ -71,19 +72,36 @@ def test_card_precision_by_hand():
     assert handbook.card_precision(frame, score, top=3) == pytest.approx((2 / 3 + 1 / 3) / 2)
 
 
+def slow_card_precision(frame, score, top):
+    """As the book's code counts."""
+    scored = frame.assign(score=score)
+    found, shares = set(), []
+    for _, today in scored.groupby("day", sort=True):
+        rest = today[~today["customer"].isin(found)]
+        best = rest.groupby("customer")[["score", "target"]].max().sort_values("score", ascending=False)
+        hit = best.head(top).query("target == 1").index
+        shares.append(len(hit) / top)
+        found.update(hit)
+    return np.mean(shares)
+
+
 @pytest.mark.parametrize("top", [1, 3, 20])
-def test_card_precision_is_the_metric_of_the_library(top):
+def test_card_precision_is_that_of_the_book_and_of_a_comparison(top):
     rng = np.random.default_rng(top)
     n = 2000
-    frame = pd.DataFrame({"day": rng.integers(7, size=n), "customer": rng.integers(80, size=n)})
+    frame = pd.DataFrame({"day": np.sort(rng.integers(7, size=n)), "customer": rng.integers(80, size=n)})
     score = rng.permutation(n) / n  # without ties
     frame["target"] = (rng.random(n) < score**3 / 2).astype(int)
-    days, customers = frame["day"], frame["customer"]
-    found = precision_at_alerts_per_day(
-        frame["target"], score, day=days, groups=customers, alerts_per_day=top
-    )
-    assert found == pytest.approx(handbook.card_precision(frame, score, top=top), rel=1e-12)
+    found = handbook.card_precision(frame, score, top=top)
+    assert found == pytest.approx(slow_card_precision(frame, score, top), rel=1e-12)
     assert found > frame["target"].mean()
+    task = judged.task(frame["target"], when=judged.DAY * frame["day"], groups=frame["customer"])
+    contenders = [judged.trained(key, score) for key in ("log_loss", "focal")]
+    budget = judged.settings(alert_rate=None, alerts_per_day=float(top))
+    table = judge(task, judged.split(task), budget, contenders)
+    keys = [measure.key for measure in table.measures]
+    value = table.values[0, keys.index("precision_at_alerts_per_day")]  # noqa: PD011  # an array of numbers
+    assert value == pytest.approx(found, rel=1e-12)
 
 
 def test_run_resume_and_tables(folder, small, tmp_path, capsys):

@@ -29,22 +29,26 @@ def test_auto_falls_back_to_the_cpu_and_says_so_once(without_extra, monkeypatch,
     said = [record for record in caplog.records if record.name == "focalboost"]
     assert [record.levelname for record in said] == ["WARNING"]
     assert said[0].getMessage() == (
-        "the booster is on a GPU, focal gradients are computed on the CPU, which is slower: numba-cuda is not "
-        "installed. pip install 'focalboost[cuda]'. If that is meant, device='cpu' says so."
+        "the booster is on a GPU, focal gradients are computed on the CPU, which is slower: numba-cuda is "
+        "not installed. pip install 'focalboost[cuda]'. If that is meant, device='cpu' says so."
     )
 
 
 # Without `logging` being configured, as most scripts are. A booster on a GPU is one that says so.
 SCRIPT = """
 import sys
-sys.modules["numba_cuda"] = None
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numba_cuda":
+            raise ModuleNotFoundError(name)
 import numpy as np, xgboost as xgb
 from focalboost import BinaryFocalLoss
 from focalboost._boosters import caller
 caller.cuda_ordinal = lambda booster: 0
 X = np.linspace(0, 1, 50)[:, None]
 for _ in range(2):
-    xgb.train({"max_depth": 2}, xgb.DMatrix(X, X[:, 0] > 0.5), 2, obj=BinaryFocalLoss(2.0, device=sys.argv[1]))
+    loss = BinaryFocalLoss(2.0, device=sys.argv[1])
+    xgb.train({"max_depth": 2}, xgb.DMatrix(X, X[:, 0] > 0.5), 2, obj=loss)
 """
 
 

@@ -81,12 +81,17 @@ def test_a_missing_compiler_is_not_called_a_missing_gpu(monkeypatch):
         # nvJitLink held at an older CUDA by another package: it refuses PTX of a newer one.
         (
             {"nvidia-nvvm": "13.5.37", "nvidia-nvjitlink": "13.0.88"},
-            "nvidia-nvvm == 13.5, must be <= nvidia-nvjitlink, which is 13.0: pip install 'nvidia-nvvm==13.0.*'.",
+            (
+                "nvidia-nvvm == 13.5, must be <= nvidia-nvjitlink, which is 13.0: "
+                "pip install 'nvidia-nvvm==13.0.*'."
+            ),
         ),
         (
             {"nvidia-cuda-nvcc-cu12": "12.10.1", "nvidia-nvjitlink-cu12": "12.9.86"},
-            "nvidia-cuda-nvcc-cu12 == 12.10, must be <= nvidia-nvjitlink-cu12, which is 12.9: "
-            "pip install 'nvidia-cuda-nvcc-cu12==12.9.*'.",
+            (
+                "nvidia-cuda-nvcc-cu12 == 12.10, must be <= nvidia-nvjitlink-cu12, which is 12.9: "
+                "pip install 'nvidia-cuda-nvcc-cu12==12.9.*'."
+            ),
         ),
         ({"nvidia-nvvm": "13.0.88", "nvidia-nvjitlink": "13.5.37"}, None),
         ({"nvidia-nvvm": "13.5.37", "nvidia-nvjitlink": "13.5.1"}, None),
@@ -111,8 +116,8 @@ def test_compilers_that_do_not_fit_are_named(versions, text, monkeypatch):
     monkeypatch.setattr(cuda, "is_available", lambda: True)
     monkeypatch.setattr(_cuda.Cuda, "sigmoid", fail)
     general = (
-        "pip install --upgrade 'focalboost[cuda]' with a driver for CUDA 13, 'focalboost[cuda12]' with one for "
-        "CUDA 12; nvidia-smi shows which."
+        "pip install --upgrade 'focalboost[cuda]' with a driver for CUDA 13, 'focalboost[cuda12]' with one "
+        "for CUDA 12; nvidia-smi shows which."
     )
     assert _cuda.problem().reason == (
         f"the CUDA kernels do not compile or run (RuntimeError: ERROR_PTX_COMPILE (4)). {text or general}"
