@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -67,7 +68,8 @@ class Booster(StrEnum):
 def _versions(asked: bool) -> None:
     if not asked:
         return
-    typer.echo(f"focalboost {version('focalboost')}")
+    # The package is above this wing, and loaded before it.
+    typer.echo(f"focalboost {sys.modules['focalboost'].__version__}")
     for name in ("xgboost", "xgboost-cpu", "lightgbm", "optuna", "scikit-learn", "numpy"):
         try:
             typer.echo(f"{name} {version(name)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from threading import Lock
 from typing import Any, Self
 
 from rich.console import Console
@@ -27,6 +26,7 @@ class Bars:
         self.bar = Progress(*columns, console=console, expand=True, speed_estimate_period=1e9)
         self.trials, self.on_split = settings.trials, on_split
         self.tasks: dict[str, Any] = {}
+        self.running = {contender.key for contender in CONTENDERS}
         self.last: Any = None  # what follows the trials
 
     def __enter__(self) -> Self:
@@ -58,18 +58,23 @@ class Bars:
     def end(self, contender: Contender) -> None:
         if contender.key in self.tasks:
             self.bar.stop_task(self.tasks[contender.key])
-        if contender == CONTENDERS[-1]:
+        self.running.discard(contender.key)
+        if not self.running:
             self.last = self.bar.add_task("held-out rows", total=None, best="")
 
 
 class Lines:
-    """A line when a contender begins and ends, and at most every 20 seconds in between."""
+    """A line when a contender begins and ends, and at most every 20 seconds in between.
+
+    Contenders may run side by side.
+    """
 
     def __init__(self, console: Console, settings: Settings, on_split: Callable[[Split], None]) -> None:
         self.console, self.measure, self.on_split = console, settings.measure, on_split
-        self.lock = Lock()
-        self.total = self.first = 0
-        self.began = self.said = 0.0
+        self.total = 0
+        self.first: dict[str, int] = {}  # trials that were found, by contender
+        self.began: dict[str, float] = {}
+        self.said: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -81,25 +86,25 @@ class Lines:
         self.on_split(split)
 
     def begin(self, contender: Contender, done: int, total: int) -> None:
-        self.first, self.total = done, total
-        self.began = self.said = time.monotonic()
+        key = contender.key
+        self.first[key], self.total = done, max(total, self.total)
+        self.began[key] = self.said[key] = time.monotonic()
         if total:
             found = f", {done} of them in the storage already" if done else ""
             self.say(f"{contender.name}: {total} trials{found}")
 
     def trial(self, contender: Contender, done: int, best: float | None) -> None:
-        with self.lock:
-            now = time.monotonic()
-            if done < self.total and now - self.said < EVERY:
-                return
-            self.said = now
-            text = f"{contender.name}: trial {done} of {self.total}"
-            if best is not None:
-                text += f", best {self.measure} {best:.4f}"
-            if done < self.total:
-                left = (now - self.began) / max(1, done - self.first) * (self.total - done)
-                text += f", about {duration(left)} left"
-            self.say(text)
+        key, now = contender.key, time.monotonic()
+        if done < self.total and now - self.said[key] < EVERY:
+            return
+        self.said[key] = now
+        text = f"{contender.name}: trial {done} of {self.total}"
+        if best is not None:
+            text += f", best {self.measure} {best:.4f}"
+        if done < self.total:
+            left = (now - self.began[key]) / max(1, done - self.first[key]) * (self.total - done)
+            text += f", about {duration(left)} left"
+        self.say(text)
 
     def end(self, contender: Contender) -> None:
         pass

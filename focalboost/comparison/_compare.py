@@ -6,14 +6,14 @@ import time as clock
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from focalboost.comparison._contenders import check_measure, open_once, refit_on, train
+from focalboost.comparison._contenders import check_measure, refit_on, train_all
 from focalboost.comparison._judgement import check, judge
 from focalboost.comparison._result import Comparison, versions
 from focalboost.comparison._settings import check_settings
 from focalboost.comparison._split import split_rows
 from focalboost.comparison._task import task_from_arrays
 from focalboost.comparison._thresholds import thresholds
-from focalboost.comparison._types import CONTENDERS, Progress, Settings, Task
+from focalboost.comparison._types import Progress, Settings, Task
 from focalboost.comparison._verdict import decide
 
 
@@ -159,10 +159,9 @@ def compare_task(task: Task, settings: Settings, progress: Progress | None = Non
     )
     check(task, split, settings)
     check_measure(task, split, settings)
-    storage = open_once(settings)
     if progress is not None:
         progress.split(split)
-    trained = [train(each, task, split, settings, storage, progress) for each in CONTENDERS]
+    trained = train_all(task, split, settings, progress)
     judgement = judge(task, split, settings, trained)
     verdict = decide(judgement, settings)
     chosen = next(item for item in trained if item.contender.key == verdict.use)

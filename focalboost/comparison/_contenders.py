@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 from sklearn.base import clone
 
+from focalboost._kernels.threads import thread_count
 from focalboost.comparison._extra import load_optuna
 from focalboost.comparison._types import (
     CONTENDERS,
@@ -31,6 +35,7 @@ from focalboost.tuning import (
 )
 
 FAILED = "error"  # attribute of a trial that cannot be trained
+SMALL = 3_000_000  # numbers in the rows that are trained on
 N_STARTUP = 8  # trials before the pruner and the sampler look at others
 # Parameters of XGBoost's and LightGBM's start, which focal loss chooses itself.
 START = {"xgboost": "base_score", "lightgbm": "boost_from_average"}
@@ -77,6 +82,56 @@ def check_measure(task: Task, split: Split, settings: Settings) -> None:
     make_objective(CONTENDERS[1], task, split, settings)
 
 
+def train_all(task: Task, split: Split, settings: Settings, progress: Progress | None) -> list[Trained]:
+    """All contenders: side by side where there are few rows for the threads, else one after the other.
+
+    Trees of few rows gain little from a second thread, and wait for each other where the machine is busy:
+    30,000 rows took 100 s on one thread, and up to 370 s of two cores in use by others on two.
+    """
+    storage = open_once(settings)
+    threads = thread_count(settings.n_jobs)
+    small = task.X.shape[1] * len(split.train) <= SMALL
+    workers = min(threads, sum(each.tuned for each in CONTENDERS)) if small else 1
+    each_has = replace(settings, n_jobs=max(1, threads // workers))
+    guarded, stop = None if progress is None else Guarded(progress), Event()
+
+    def one(contender: Contender) -> Trained:
+        return train(contender, task, split, each_has, storage, guarded, stop)
+
+    with ThreadPoolExecutor(workers) as pool:
+        running = [pool.submit(one, each) for each in CONTENDERS]
+        try:
+            return [item.result() for item in running]
+        except BaseException:
+            stop.set()  # or an interrupt would wait for all trials of the others
+            for item in running:
+                item.cancel()
+            raise
+
+
+class Guarded:
+    """Tells of one thing at a time."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.lock = progress, Lock()
+
+    def split(self, split: Split) -> None:
+        with self.lock:
+            self.progress.split(split)
+
+    def begin(self, contender: Contender, done: int, total: int) -> None:
+        with self.lock:
+            self.progress.begin(contender, done, total)
+
+    def trial(self, contender: Contender, done: int, best: float | None) -> None:
+        with self.lock:
+            self.progress.trial(contender, done, best)
+
+    def end(self, contender: Contender) -> None:
+        with self.lock:
+            self.progress.end(contender)
+
+
 def train(
     contender: Contender,
     task: Task,
@@ -84,12 +139,13 @@ def train(
     settings: Settings,
     storage: Any,
     progress: Progress | None,
+    stop: Event,
 ) -> Trained:
     """Tune and refit one contender; trials that the storage has are not run again."""
     began = time.perf_counter()
     if contender.tuned:
         objective = make_objective(contender, task, split, settings)
-        study = run_trials(contender, objective, settings, storage, progress)
+        study = run_trials(contender, objective, settings, storage, progress, stop)
         best = best_trial(study, settings.trials)
         model = objective.refit(best)
         params = {name: model.get_params()[name] for name in shown_names(best, settings.booster)}
@@ -156,6 +212,7 @@ def run_trials(
     settings: Settings,
     storage: Any,
     progress: Progress | None,
+    stop: Event,
 ) -> Any:
     """Go on to the number of trials that were asked for."""
     optuna = load_optuna()
@@ -173,7 +230,7 @@ def run_trials(
     if progress is not None:
         progress.begin(contender, min(done, settings.trials), settings.trials)
     noted = Noted(objective)
-    while done < settings.trials:
+    while done < settings.trials and not stop.is_set():
         # A new sampler for each trial, seeded by its place: a comparison that was interrupted and goes on
         # tries the points that it would have tried.
         seed = [settings.seed, CONTENDERS.index(contender), done]

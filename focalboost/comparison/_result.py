@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -215,8 +216,9 @@ class Comparison:
 
 def versions(booster: str) -> dict[str, str]:
     """Of what a number may depend on; XGBoost is found under either of its names."""
-    found = {"python": platform.python_version()}
-    for package in ("focalboost", booster, "optuna", "scikit-learn", "numpy", "scipy", "numba"):
+    # The package is above this wing, and loaded before it.
+    found = {"python": platform.python_version(), "focalboost": sys.modules["focalboost"].__version__}
+    for package in (booster, "optuna", "scikit-learn", "numpy", "scipy", "numba"):
         for name in (package, f"{package}-cpu"):
             try:
                 found[package] = version(name)

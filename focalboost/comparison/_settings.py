@@ -55,8 +55,15 @@ def check_settings(
         early_stopping_rounds=_count("early_stopping_rounds", early_stopping_rounds),
         storage=storage,
         n_jobs=_validation.check_n_jobs(n_jobs),
-        seed=_validation.check_count("seed", seed, 0) or 0,
+        seed=_seed(seed),
     )
+
+
+def _seed(seed: Any) -> int:
+    number = _validation.check_count("seed", seed, 0) or 0
+    if number >= 2**31:
+        raise ValueError(f"seed == {seed!r}, must be < 2**31: LightGBM takes no larger one.")
+    return number
 
 
 def _count(name: str, value: Any) -> int:
@@ -101,11 +108,15 @@ def _check_budget(task: Task, alert_rate: Any, alerts_per_day: Any) -> None:
     if alert_rate is not None:
         _validation.share("alert_rate", alert_rate, zero=False)
     if alerts_per_day is not None:
-        _positive("alerts_per_day", alerts_per_day)
-        if task.when is None:
+        number = _validation.number(
+            "alerts_per_day", alerts_per_day, ">= 1 and finite", low=1.0, strict=False
+        )
+        if not math.isfinite(number):
+            raise ValueError(f"alerts_per_day == {alerts_per_day!r}, must be >= 1 and finite.")
+        if task.when is None or not task.when_is_date:
             raise ValueError(
-                f"alerts_per_day == {alerts_per_day!r}, must be left out where rows have no time: name the "
-                "time column with time=, or pass alert_rate, the share of rows that are looked at."
+                f"alerts_per_day == {alerts_per_day!r}, must be left out where rows have no dates: name the "
+                "column of dates with time=, or pass alert_rate, the share of rows that are looked at."
             )
 
 
