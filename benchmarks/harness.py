@@ -99,7 +99,10 @@ def save(path: Path | None, found: dict[str, Any], results: dict[str, Any]) -> N
     """Write environment and results as JSON, if a path was given."""
     if path is not None:
         text = json.dumps({"environment": found, **results}, indent=1)
-        path.write_text(text + "\n", encoding="utf-8")
+        # In one step: who is killed while writing leaves the results of before.
+        new = path.with_name(f"{path.name}.new")
+        new.write_text(text + "\n", encoding="utf-8")
+        new.replace(path)
 
 
 # ---------------------------------------------------------------------- runs that go on after a kill

@@ -6,6 +6,7 @@ A test here fails when a new version of that library moves or changes what is re
 import inspect
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -291,3 +292,22 @@ def test_distributed_worker_threads():
     with pytest.raises(ValueError, match="No worker found"):
         distributed.get_worker()
     assert "nthreads" in inspect.signature(distributed.worker_state_machine.WorkerState).parameters
+
+
+def test_numba_cuda_arrayobj():
+    """The file that needs numpy.row_stack, and the word that tells numba-cuda from an older Numba's own."""
+    pytest.importorskip("numba_cuda")
+    from focalboost._kernels.cuda_import import cuda
+
+    assert cuda.implementation == "NVIDIA"
+    assert sys.modules["numba.cuda.np.arrayobj"].impl_np_vstack
+
+
+def test_numba_cuda_deallocations():
+    """What Numba will give back later, of a context; `clear` does it now."""
+    pytest.importorskip("numba_cuda")
+    from focalboost._kernels import cuda_import  # noqa: F401  # loads it
+
+    driver = sys.modules["numba.cuda.cudadrv.driver"]
+    assert "self.deallocations" in inspect.getsource(driver.Context.__init__)
+    assert callable(driver._PendingDeallocs.clear)

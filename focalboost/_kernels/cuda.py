@@ -24,8 +24,8 @@ from focalboost._typing import Array
 Result = tuple[Any, Any, int]
 
 THREADS = 256  # of a block
-# One holds 6 blocks of either kernel at a time (40 registers a thread): a multiple, so that the last wave of
-# blocks fills it too.
+# One holds 6 blocks of the sigmoid at a time (38 to 40 registers a thread), 4 or 5 of the tiled softmax (47
+# to 56): a multiple of 6 and 4, so that the last wave of blocks fills it too.
 BLOCKS_A_MULTIPROCESSOR = 24
 FEWEST_BLOCKS = 128  # Numba warns of fewer; those without rows end at once
 WARP = 32

@@ -155,10 +155,10 @@ def test_the_second_gpu(data):
 
 
 def test_the_classifier(data):
+    # CPU and GPU sketch quantiles each in its own way: of some 80 different values all are cuts in both.
+    X = np.round(data["X"], 1)
     cpu, gpu = (
-        FocalXGBClassifier(n_estimators=20, device=device)
-        .fit(data["X"], data["binary"])
-        .predict_proba(data["X"])
+        FocalXGBClassifier(n_estimators=20, device=device).fit(X, data["binary"]).predict_proba(X)
         for device in ("cpu", "cuda")
     )
     # Histograms of the GPU are sums of rounded numbers.

@@ -1,7 +1,9 @@
 """Numba's CUDA where NumPy has no row_stack, and where it is not numba-cuda's: processes of their own."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,3 +59,12 @@ def test_an_older_numba_cuda_in_numba_is_refused():
     assert "numba.cuda is not that of numba-cuda, whose .pth file was not read" in result.stdout, (
         result.stderr
     )
+
+
+def test_it_is_imported_in_one_place():
+    """Any other import would come without what is lent, and with the warning."""
+    root = Path(__file__).parents[2]
+    files = [*root.glob("focalboost/**/*.py"), *root.glob("benchmarks/*.py"), *root.glob("tests/**/*.py")]
+    found = re.compile(r"^\s*(from numba import .*\bcuda\b|(from|import) numba\.cuda\b)", re.MULTILINE)
+    named = {path.name for path in files if found.search(path.read_text(encoding="utf-8"))}
+    assert named == {"cuda_import.py"}

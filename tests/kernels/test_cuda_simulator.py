@@ -13,7 +13,7 @@ pytest.importorskip("xgboost")
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 # Fewer tests than these would mean that a file skips itself or some of them.
-FEWEST = {"test_cuda_kernels.py": 110, "test_cuda_memory.py": 23}
+FEWEST = {"test_cuda_kernels.py": 110, "test_cuda_memory.py": 25}
 
 
 @pytest.mark.parametrize("name", list(FEWEST))
@@ -43,6 +43,8 @@ def test_the_benchmark_in_the_simulator(tmp_path):
         "2",
         "--rounds",
         "1",
+        "--skip",
+        "numpy",
         "--json",
         str(results),
     ]
@@ -50,7 +52,13 @@ def test_the_benchmark_in_the_simulator(tmp_path):
     assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
     found = json.loads(results.read_text())
     assert found["simulated"] is True
+    assert found["failures"] == {}
+    assert found["left_out"] == []
     entries = [found[f"{task}, 40 rows, depth 2"] for task in ("binary", "K = 5")]
     for entry in entries:
         assert len(entry["seconds"]["gamma 0, device"]) == 1
+        assert len(entry["seconds"]["gamma 0, precomputed"]) == 1
+        assert "gamma 2, NumPy" not in entry["seconds"]
         assert "margins to the host" in entry["parts"]
+    # The simulator has no times: that of a copy and of the kernel is the same.
+    assert found["K = 5, 40 rows, bandwidth"]["share"] == 1
