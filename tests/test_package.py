@@ -2,8 +2,10 @@
 
 import inspect
 import pickle
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -88,18 +90,60 @@ def test_a_missing_booster_names_the_extra(call):
 def test_old_versions_are_refused():
     from focalboost._boosters.call import check_version
 
-    with pytest.raises(RuntimeError, match=r"xgboost.__version__ == '3.0.5', must be >= 3.1: pip install"):
+    with pytest.raises(RuntimeError, match=r"xgboost.__version__ == '3.0.5', must be >= 3.1.1: pip install"):
         check_version("xgboost", "3.0.5")
+    with pytest.raises(RuntimeError, match=r"xgboost.__version__ == '3.1.0', must be >= 3.1.1"):
+        check_version("xgboost", "3.1.0")
     with pytest.raises(RuntimeError, match=r"lightgbm.__version__ == '4.5.0', must be >= 4.6"):
         check_version("lightgbm", "4.5.0")
     check_version("xgboost", "3.4.1")
-    check_version("xgboost", "4.0.0rc1")
+    for version in ("3.1.1", "4.0.0rc1", "3.2.0+cu12", "4.0"):
+        check_version("xgboost", version)
 
 
 def test_the_package_is_typed_and_has_a_version():
     assert (PACKAGE / "py.typed").exists()
     assert focalboost.__version__[0].isdigit()
     assert set(focalboost.__all__) <= set(dir(focalboost))
+
+
+# Run from a tree that nobody installed, as on a machine to which only the tree was copied.
+BARE = """
+import importlib.metadata, sys
+def version(name, find=importlib.metadata.version):
+    if name == "focalboost":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return find(name)
+importlib.metadata.version = version
+import focalboost
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print(focalboost.__version__)",
+        "from focalboost.comparison._result import versions; print(versions('xgboost')['focalboost'])",
+        (
+            "from typer.testing import CliRunner; from focalboost.command import _app\n"
+            "print(CliRunner().invoke(_app.app, ['--version']).stdout.splitlines()[0].split()[1])"
+        ),
+    ],
+)
+def test_a_tree_that_is_not_installed_has_the_version_of_its_project_file(code):
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    result = run(BARE + code)
+    assert result.stdout.strip() == project["version"], result.stderr
+
+
+@pytest.mark.parametrize("other", [None, "[tool.other]\n", '[project]\nname = "scoring"\nversion = "3.1"\n'])
+def test_a_package_without_its_tree_has_no_version_that_could_be_wrong(other, tmp_path):
+    (tmp_path / "focalboost").mkdir()
+    shutil.copy(PACKAGE / "__init__.py", tmp_path / "focalboost")
+    if other is not None:
+        (tmp_path / "pyproject.toml").write_text(other)
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{BARE}\nprint(focalboost.__version__)"
+    assert run(code).stdout.strip() == "0+unknown"
 
 
 def test_submodules_are_loaded_when_asked_for():

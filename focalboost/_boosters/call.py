@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +16,8 @@ from focalboost._kernels.backend import Placement
 from focalboost._typing import Array
 from focalboost._validation import numeric
 
-OLDEST = {"xgboost": (3, 1), "lightgbm": (4, 6)}
+# XGBoost 3.1.0 predicts wrongly for data frames with categories.
+OLDEST = {"xgboost": (3, 1, 1), "lightgbm": (4, 6)}
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def _is(value: object, module: str, name: str) -> bool:
 def check_version(library: Library, version: str) -> None:
     """Refuse versions whose behaviour was not measured."""
     oldest = OLDEST[library]
-    found = tuple(int(part) for part in version.split(".")[:2])
+    # "3.2.0rc1" and "3.2.0+cu12" count as 3.2.0.
+    found = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
     if found < oldest:
         minimum = ".".join(map(str, oldest))
         raise RuntimeError(

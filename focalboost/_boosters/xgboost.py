@@ -49,7 +49,7 @@ class Start(TrainingCallback):
         self.loss, self.record = loss, record
         # Whether the names of all parameters were looked at: XGBoost is kept from warning of any.
         self._checked = checked
-        # Called with the finished model. A callback of its own would not do: XGBoost 3.1.0 to 3.1.2 keep
+        # Called with the finished model. A callback of its own would not do: XGBoost 3.1.0 and 3.1.1 keep
         # callbacks in a set, and call them in any order.
         self._at_end = at_end
         self._n_classes: int | None = getattr(loss, "n_classes", None)

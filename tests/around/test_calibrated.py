@@ -341,7 +341,7 @@ def test_a_callback_may_hand_on_a_part_of_the_booster():
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
 def test_the_order_of_callbacks_does_not_count(task, monkeypatch):
-    """XGBoost 3.1.0 to 3.1.2 keep them in a set."""
+    """XGBoost 3.1.0 and 3.1.1 keep them in a set."""
     y, made = getattr(Data, task), xgb.callback.CallbackContainer.__init__
 
     def fitted():
