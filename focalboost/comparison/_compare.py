@@ -6,7 +6,7 @@ import time as clock
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from focalboost.comparison._contenders import check_measure, refit_on, train_all
+from focalboost.comparison._contenders import check_measure, quiet_optuna, refit_on, train_all
 from focalboost.comparison._judgement import check, judge
 from focalboost.comparison._result import Comparison, versions
 from focalboost.comparison._settings import check_settings
@@ -161,11 +161,12 @@ def compare_task(task: Task, settings: Settings, progress: Progress | None = Non
     check_measure(task, split, settings)
     if progress is not None:
         progress.split(split)
-    trained = train_all(task, split, settings, progress)
+    with quiet_optuna():
+        trained = train_all(task, split, settings, progress)
     judgement = judge(task, split, settings, trained)
     verdict = decide(judgement, settings)
     chosen = next(item for item in trained if item.contender.key == verdict.use)
-    final = refit_on(chosen.model, task.X, task.y)
+    final = refit_on(chosen.model, task)
     return Comparison(
         task=task,
         split=split,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Lock
 from typing import Any
@@ -14,7 +16,7 @@ from scipy.special import expit
 from sklearn.base import clone
 
 from focalboost._kernels.threads import thread_count
-from focalboost.comparison._extra import load_optuna
+from focalboost.comparison._extra import load_optuna, load_pandas
 from focalboost.comparison._types import (
     CONTENDERS,
     Contender,
@@ -75,6 +77,18 @@ def make_objective(
         early_stopping_rounds=settings.early_stopping_rounds,
         n_jobs=settings.n_jobs,
     )
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Without Optuna's line for each trial: `progress` is told of them."""
+    logging = load_optuna().logging
+    before = logging.get_verbosity()
+    logging.set_verbosity(max(before, logging.WARNING))
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def check_measure(task: Task, split: Split, settings: Settings) -> None:
@@ -200,9 +214,23 @@ def predict(model: Any, X: Any) -> tuple[Floats, Floats]:
     return np.asarray(log_odds, np.float64), np.asarray(expit(margins))
 
 
-def refit_on(model: Any, X: Any, y: Any) -> Any:
-    """The same parameters and rounds, trained on other rows."""
-    return clone(model).fit(X, y)
+def refit_on(model: Any, task: Task) -> Any:
+    """The same parameters and rounds, trained on all rows; the booster holds the columns' names."""
+    frame = load_pandas().DataFrame(task.X, columns=names_in_models(task.feature_names))
+    return clone(model).fit(frame, task.y)
+
+
+def names_in_models(names: list[str]) -> list[str]:
+    """As both boosters take them: without brackets, quotes, commas, colons, < and white space, each once."""
+    found: list[str] = []
+    for name in names:
+        clean = re.sub(r"[\[\]{}<>\",:\s]", "_", name) or "_"
+        number = 2
+        unique = clean
+        while unique in found:
+            unique, number = f"{clean}_{number}", number + 1
+        found.append(unique)
+    return found
 
 
 # ---------------------------------------------------------------------- the study
@@ -226,35 +254,44 @@ def run_trials(
     # Of a process that was killed. The sampler draws the same point again, so that none need be enqueued.
     retry_stale_trials(study, max_retry=0, unclaimed_after=5.0)
     objective.enqueue_baseline(study)
-    done = len(spent(study))
     if progress is not None:
-        progress.begin(contender, min(done, settings.trials), settings.trials)
-    noted = Noted(objective)
-    while done < settings.trials and not stop.is_set():
-        # A new sampler for each trial, seeded by its place: a comparison that was interrupted and goes on
-        # tries the points that it would have tried.
-        seed = [settings.seed, CONTENDERS.index(contender), done]
-        study.sampler = optuna.samplers.TPESampler(
-            n_startup_trials=N_STARTUP, seed=int(np.random.SeedSequence(seed).generate_state(1)[0])
-        )
-        study.optimize(noted, n_trials=1, catch=(ValueError,))
-        done += 1
-        if progress is not None:
-            progress.trial(contender, done, best_value(study, settings.trials))
+        progress.begin(contender, min(len(spent(study)), settings.trials), settings.trials)
+    counted = Counted(objective, contender, settings.seed)
+    while not stop.is_set():
+        first = claimed(study)[: settings.trials]
+        if len(first) < settings.trials:
+            study.optimize(counted, n_trials=1, catch=(ValueError,))
+            if progress is not None:
+                done = min(len(spent(study)), settings.trials)
+                progress.trial(contender, done, best_value(study, settings.trials))
+        elif any(not trial.state.is_finished() for trial in first):
+            # Another process is at the last ones; if it is killed they are tried here.
+            stop.wait(0.5)
+            retry_stale_trials(study, max_retry=0, unclaimed_after=5.0)
+        else:
+            break
     return study
 
 
-class Noted:
-    """An objective that notes in a trial why it cannot be trained: it counts as spent."""
+class Counted:
+    """An objective whose trials differ by their place alone, and that notes why one cannot be trained.
 
-    def __init__(self, objective: CrossValidatedObjective) -> None:
-        self.objective = objective
+    Each trial has a sampler of its own, seeded by how many before it count: a comparison that was interrupted
+    and goes on tries the points that it would have tried, and of two processes on one storage each tries
+    others.
+    """
+
+    def __init__(self, objective: CrossValidatedObjective, contender: Contender, seed: int) -> None:
+        self.objective, self.seed = objective, [seed, CONTENDERS.index(contender)]
 
     def __call__(self, trial: Any) -> Any:
+        place = sum(other.number < trial.number for other in claimed(trial.study))
+        seed = int(np.random.SeedSequence([*self.seed, place]).generate_state(1)[0])
+        trial.study.sampler = load_optuna().samplers.TPESampler(n_startup_trials=N_STARTUP, seed=seed)
         try:
             return self.objective(trial)
         except ValueError as error:
-            trial.set_user_attr(FAILED, str(error))
+            trial.set_user_attr(FAILED, str(error))  # and is spent
             raise
 
 
@@ -267,6 +304,14 @@ def spent(study: Any) -> list[Any]:
     """Trials that count, in order: finished, pruned, and those that cannot be trained."""
     state = load_optuna().trial.TrialState
     trials = study.get_trials(deepcopy=False, states=(state.COMPLETE, state.PRUNED, state.FAIL))
+    return [trial for trial in trials if trial.state != state.FAIL or FAILED in trial.user_attrs]
+
+
+def claimed(study: Any) -> list[Any]:
+    """Those that count, and those that run, in order."""
+    state = load_optuna().trial.TrialState
+    states = (state.COMPLETE, state.PRUNED, state.FAIL, state.RUNNING)
+    trials = study.get_trials(deepcopy=False, states=states)
     return [trial for trial in trials if trial.state != state.FAIL or FAILED in trial.user_attrs]
 
 

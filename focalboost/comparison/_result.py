@@ -85,7 +85,9 @@ class Comparison:
         Returns
         -------
         XGBClassifier, LGBMClassifier, FocalXGBClassifier or FocalLGBMClassifier, fitted
-            On the features as numbers: `task.feature_names` in this order, `task.categories` as codes.
+            On the features as numbers, in the order of `task.feature_names` and by these names (brackets,
+            quotes, commas, colons, < and white space as "_"): categories as the codes of `task.categories`,
+            what is missing or was not among them as NaN.
         """
         return self.final
 

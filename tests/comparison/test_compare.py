@@ -1,6 +1,7 @@
 """The whole comparison on little data: one budget for all, nothing of the held-out rows in it, resumed."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ import optuna
 import pytest
 
 from focalboost.comparison import Comparison, compare
-from focalboost.comparison._contenders import START, ContenderSpace, spent
+from focalboost.comparison._contenders import START, ContenderSpace, names_in_models, spent
 from focalboost.comparison._settings import check_settings
 from focalboost.comparison._types import CONTENDERS
 from focalboost.datasets import make_transactions
@@ -107,6 +108,7 @@ def test_probabilities_are_those_of_the_models(found):
 
 def test_the_final_model_has_all_rows_and_the_thresholds_are_its(found, tmp_path):
     final = found.final_model()
+    frame = pd.DataFrame(DATA.data, columns=found.task.feature_names)
     assert type(final) is type(found.chosen.model)
     booster = found.settings.booster
     path = tmp_path / ("model.ubj" if booster == "xgboost" else "model.txt")
@@ -114,12 +116,16 @@ def test_the_final_model_has_all_rows_and_the_thresholds_are_its(found, tmp_path
     if booster == "xgboost":
         import xgboost
 
-        margins = xgboost.Booster(model_file=path).predict(xgboost.DMatrix(DATA.data), output_margin=True)
+        margins = xgboost.Booster(model_file=path).predict(xgboost.DMatrix(frame), output_margin=True)
+        with pytest.raises(ValueError, match="feature_names mismatch"):
+            xgboost.Booster(model_file=path).predict(xgboost.DMatrix(frame[frame.columns[::-1]]))
     else:
         import lightgbm
 
-        margins = lightgbm.Booster(model_file=path).predict(DATA.data, raw_score=True)
-    p = final.predict_proba(DATA.data)[:, 1]
+        booster = lightgbm.Booster(model_file=path)
+        margins = booster.predict(frame, raw_score=True)
+        assert booster.feature_name() == list(frame.columns)
+    p = final.predict_proba(frame)[:, 1]
     assert len(found.thresholds) == 2
     for threshold in found.thresholds:
         if threshold.probability is None:  # few rounds, and so many equal scores
@@ -200,6 +206,22 @@ def test_an_interrupted_comparison_goes_on_to_the_same_result(booster, tmp_path)
     assert comparable(one) == comparable(run(booster=booster, trials=1))
 
 
+def test_two_processes_on_one_storage_try_other_points(tmp_path):
+    """In threads: all that they share is the file."""
+    storage = str(tmp_path / "study.log")
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: run(storage=storage, trials=6, num_boost_round=5), range(2)))
+    assert comparable(both[0]) == comparable(both[1])
+    for item in both[0].trained[1:]:
+        points = [tuple(trial.params.values()) for trial in spent(item.study)[:6]]
+        assert len(set(points)) == 6
+
+
+def test_names_that_no_booster_takes():
+    names = ["a[0]", "a_0_", "b<", 'c"d', "e:f,g h", "", "a[0]"]
+    assert names_in_models(names) == ["a_0_", "a_0__2", "b_", "c_d", "e_f_g_h", "_", "a_0__3"]
+
+
 def test_side_by_side_is_one_after_the_other():
     assert comparable(run(n_jobs=2)) == comparable(run(n_jobs=1))
 
@@ -245,6 +267,8 @@ def test_a_data_frame_with_names_and_text():
     assert result.task.categories == {"kind": ["shop", "web"]}
     assert len(result.split.left_out)
     assert [threshold.probability is None for threshold in result.thresholds] == [True, False]
+    names = result.final_model().get_booster().feature_names
+    assert names == ["a_0_", "b_", "c", "d", "kind", "euros"]
 
 
 # ---------------------------------------------------------------------- refused before any training
