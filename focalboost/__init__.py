@@ -5,10 +5,21 @@ Start with `BinaryFocalLoss`, or with the classifiers of `focalboost.xgboost` an
 `focalboost.calibration` the probabilities in closed form, `focalboost.datasets` data to try it on.
 """
 
+from threading import RLock as _RLock
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 if _TYPE_CHECKING:
+    from focalboost import calibration as calibration
+    from focalboost import comparison as comparison
+    from focalboost import datasets as datasets
+    from focalboost import lightgbm as lightgbm
+    from focalboost import losses as losses
+    from focalboost import metrics as metrics
+    from focalboost import onnx as onnx
+    from focalboost import plotting as plotting
+    from focalboost import tuning as tuning
+    from focalboost import xgboost as xgboost
     from focalboost.losses import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss, posterior
 
     __version__: str
@@ -36,24 +47,54 @@ SKOPS_TRUSTED_TYPES = [
 
 # All is loaded when first asked for: boosters are extras, and slow to import, and a service that asks
 # `focalboost.calibration` for probabilities needs nothing else.
-_SUBMODULES = ("calibration", "datasets", "lightgbm", "losses", "metrics", "tuning", "xgboost")
+_SUBMODULES = (
+    "calibration",
+    "comparison",
+    "datasets",
+    "lightgbm",
+    "losses",
+    "metrics",
+    "onnx",
+    "plotting",
+    "tuning",
+    "xgboost",
+)
+# Two threads that import at once may see one another's half-imported modules, NumPy's among them.
+_LOADING = _RLock()
+
+if not _TYPE_CHECKING:  # a type checker is to find a misspelled name
+
+    def __getattr__(name: str) -> _Any:
+        if name not in _SUBMODULES and name not in __all__:
+            raise AttributeError(f"module 'focalboost' has no attribute {name!r}")
+        with _LOADING:
+            value = _loaded(name)
+            globals()[name] = value  # not asked for again
+        return value
 
 
-def __getattr__(name: str) -> _Any:
+def _loaded(name: str) -> _Any:
     from importlib import import_module  # noqa: PLC0415  # not public
 
     if name in _SUBMODULES:
         return import_module(f"focalboost.{name}")
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415  # reads a file
+    return _version() if name == "__version__" else getattr(import_module("focalboost.losses"), name)
 
-        value: _Any = version("focalboost")
-    elif name in __all__:
-        value = getattr(import_module("focalboost.losses"), name)
-    else:
-        raise AttributeError(f"module 'focalboost' has no attribute {name!r}")
-    globals()[name] = value  # not asked for again
-    return value
+
+def _version() -> str:
+    """Of the installed distribution, or of the tree in which the package was not installed."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # reads a file
+
+    try:
+        return version("focalboost")
+    except PackageNotFoundError:
+        import tomllib  # noqa: PLC0415
+        from pathlib import Path  # noqa: PLC0415
+
+        file = Path(__file__).parents[1] / "pyproject.toml"
+        found = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        project = found.get("project", {})
+        return str(project["version"]) if project.get("name") == "focalboost" else "0+unknown"
 
 
 def __dir__() -> list[str]:

@@ -13,10 +13,11 @@ from scipy.special import expit, log_softmax, softmax
 from sklearn.exceptions import NotFittedError
 
 from focalboost import _validation
-from focalboost._classifier.parameters import PROBABILITIES, Asked, read_classifier
-from focalboost._classifier.record import PARAMETERS, write_record
+from focalboost._classifier.parameters import Asked, read_classifier
+from focalboost._classifier.record import write_record
 from focalboost._classifier.target import Target, Task
 from focalboost._typing import Array
+from focalboost.calibration._record import PARAMETERS, PROBABILITIES
 from focalboost.losses._base import FocalLoss
 from focalboost.losses._record import from_json
 
@@ -137,22 +138,25 @@ class FocalEstimator:
         if record is not None:
             self.loss_ = self.loss_.with_shift(from_json(record).logit_shift)
 
+    def _missing(self) -> float:
+        """What the estimator takes for a missing value, NaN but in XGBoost."""
+        return np.nan
+
     def _model_record(self) -> str:
-        return write_record(
-            self.loss_, self._fitted_target(), {name: getattr(self, name) for name in PARAMETERS}
-        )
+        parameters = {name: getattr(self, name) for name in PARAMETERS}
+        return write_record(self.loss_, self._fitted_target(), parameters, self._missing())
 
     def _record_to_save(self, record: str | None) -> str | None:
-        """That of the training, with the focal_probability of now, which is read at each prediction."""
+        """That of the training, with focal_probability and missing of now, which each prediction reads."""
         found = None if record is None else read_classifier(record)
         if found is None:
             return record
         _validation.check_choice("focal_probability", self.focal_probability, PROBABILITIES)
         parameters = {**found.parameters, "focal_probability": self.focal_probability}
-        return write_record(found.loss, found.target, parameters)
+        return write_record(found.loss, found.target, parameters, self._missing())
 
-    def _restore(self, record: str | None) -> None:
-        """Loss, classes and focal parameters from a record."""
+    def _restore(self, record: str | None) -> Record:
+        """Loss, classes and focal parameters from a record, which is returned."""
         found = None if record is None else read_classifier(record)
         if found is None:
             raise ValueError(
@@ -162,6 +166,7 @@ class FocalEstimator:
         self.loss_, self._target = found.loss, found.target
         for name in PARAMETERS:
             setattr(self, name, found.parameters[name])
+        return found
 
 
 def _with_users(state: Mapping[str, Any]) -> dict[str, Any]:

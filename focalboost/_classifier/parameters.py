@@ -14,12 +14,11 @@ from focalboost._boosters.continuing import go_on
 from focalboost._classifier.record import Record, read_estimator
 from focalboost._classifier.target import Target
 from focalboost._typing import Array
+from focalboost.calibration._record import PROBABILITIES
+from focalboost.calibration._schema import damaged, of_constructor, shorten
 from focalboost.losses import LOSSES
 from focalboost.losses._base import FocalLoss
 from focalboost.losses._record import from_json
-from focalboost.losses._schema import damaged, of_constructor, shorten
-
-PROBABILITIES = ("posterior", "closed_form", "focal")
 
 
 def power_weights(labels: Array, weight: Array | None, power: float, target: Target) -> Any:

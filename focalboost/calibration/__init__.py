@@ -28,7 +28,8 @@ from focalboost.calibration._multiclass import (
     multiclass_margin,
     multiclass_posterior,
 )
-from focalboost.calibration._serving import ServedLoss, lookup_table, margin_threshold, served_loss
+from focalboost.calibration._served import ServedLoss, served_loss
+from focalboost.calibration._serving import lookup_table, margin_threshold
 
 __all__ = [
     "ServedLoss",

@@ -14,8 +14,12 @@ from focalboost.calibration._common import (
     focal_terms,
     log_focal_slope,
     log_rates,
+    numbers,
     parameters,
     refuse_nan,
+    shifts,
+    shown,
+    together,
 )
 from focalboost.calibration._functions import expit, logit
 
@@ -49,7 +53,7 @@ def binary_posterior(
         Added to the log-odds: `stored_loss(booster).logit_shift`, unless that is None.
     sampling_rate : float, or array-like of shape (2,) or (n_labels, 2), default=1.0
         Share in (0, 1] of the rows of class 0 that was kept for training, or that of class 0 and that of
-        class 1. The probability is that of all rows: its log-odds get log rate_0 - log rate_1 [2]_.
+        class 1; of two labels a pair for each, as (a, b) could be one number for each. The probability is that of all rows: its log-odds get log rate_0 - log rate_1 [2]_.
 
     Returns
     -------
@@ -108,18 +112,27 @@ def binary_posterior_logit(
     array([-5.3984,  0.    ,  5.3984])
     """
     gammas, log_alpha = _class_pairs(gamma, alpha)
-    margins = np.asarray(raw_prediction, np.float64)
+    margins = numbers("raw_prediction", raw_prediction)
     refuse_nan(margins)
+    added = _added(logit_shift, sampling_rate)
+    _check_shapes(
+        "raw_prediction",
+        margins,
+        gamma=gamma,
+        alpha=alpha,
+        logit_shift=logit_shift,
+        sampling_rate=sampling_rate,
+    )
     # A margin of 1e308 has a logit beyond float64.
     with np.errstate(over="ignore"):
-        if margins.ndim and len(margins) > _BLOCK and gammas.ndim <= margins.ndim:
+        if margins.ndim and len(margins) > _BLOCK and max(gammas.ndim, log_alpha.ndim) <= margins.ndim:
             logits = np.empty(margins.shape)
             for start in range(0, len(margins), _BLOCK):
                 rows = slice(start, start + _BLOCK)
                 logits[rows] = _posterior_logit(margins[rows], gammas, log_alpha)
         else:
             logits = _posterior_logit(margins, gammas, log_alpha)
-        return np.asarray(logits + _added(logit_shift, sampling_rate))
+        return np.asarray(logits + added)
 
 
 def binary_margin(
@@ -162,9 +175,19 @@ def binary_margin(
     >>> round(float(margin), 4), round(float(binary_posterior(margin, gamma=2.0)), 6)
     (-2.5452, 0.001)
     """
-    shares = np.asarray(probability, float)
+    shares = numbers("probability", probability)
     check_probability(shares, (shares > 0.0) & (shares < 1.0), "np.clip(probability, 1e-7, 1 - 1e-7)")
-    log_odds = logit(shares) - _added(logit_shift, sampling_rate)
+    _class_pairs(gamma, alpha)
+    added = _added(logit_shift, sampling_rate)
+    _check_shapes(
+        "probability",
+        shares,
+        gamma=gamma,
+        alpha=alpha,
+        logit_shift=logit_shift,
+        sampling_rate=sampling_rate,
+    )
+    log_odds = logit(shares) - added
     return margin_of_log_odds(log_odds, gamma=gamma, alpha=alpha, probability=shares)
 
 
@@ -218,13 +241,40 @@ def _root(target: Array, gamma_0: Array, gamma_1: Array) -> tuple[Array, Array]:
 
 def _added(logit_shift: ArrayLike, sampling_rate: ArrayLike) -> Array:
     """What the log-odds of the closed form get: the shift, and what turns the kept rows into all rows."""
-    shift, log_rate = np.asarray(logit_shift, float), log_rates(sampling_rate)
+    shift, log_rate = shifts(logit_shift), log_rates(sampling_rate)
     if log_rate.ndim and log_rate.shape[-1] != 2:
         raise ValueError(
-            f"sampling_rate == {sampling_rate!r}, must be one number, that of class 0, or that of class 0 "
-            "and that of class 1."
+            f"sampling_rate == {shown(sampling_rate)}, must be one number, that of class 0, or that of class "
+            "0 and that of class 1; of several labels a pair for each."
         )
-    return np.asarray(shift + (log_rate[..., 0] - log_rate[..., 1] if log_rate.ndim else log_rate))
+    of_rows = np.asarray(log_rate[..., 0] - log_rate[..., 1] if log_rate.ndim else log_rate)
+    shape = together(
+        ("logit_shift", logit_shift, shift.shape), ("sampling_rate", sampling_rate, of_rows.shape)
+    )
+    return np.broadcast_to(shift + of_rows, shape)
+
+
+def _check_shapes(name: str, rows: Array, **given: ArrayLike) -> None:
+    """Refuse parameters of another number of labels, and those of two labels that may mean two things."""
+    labels = ((key, value, np.shape(value)) for key, value in given.items())
+    of_label = ((key, value, shape if key == "logit_shift" else shape[:-1]) for key, value, shape in labels)
+    together((name, f"of shape {rows.shape}", rows.shape), *of_label)
+    if rows.ndim < 2 or rows.shape[-1] != 2:
+        return
+    # The losses read a pair as one entry for each of two labels: in alpha as shares in (0, 1).
+    for key in ("gamma", "alpha", "sampling_rate"):
+        pair = np.asarray(given[key], float)
+        if pair.shape != (2,):
+            continue
+        same = {"gamma": pair[0] == pair[1], "alpha": pair.max() >= 1.0, "sampling_rate": pair.min() == 1.0}
+        if same[key]:
+            continue
+        zero, one = pair.tolist()
+        raise ValueError(
+            f"{key} == {shown(given[key])} beside two labels, must be a pair (label absent, label present) "
+            "for each label: whether it is one pair or one number per label is not said. For one pair of both "
+            f"pass {[[zero, one]] * 2}."
+        )
 
 
 def _class_pairs(gamma: ArrayLike, alpha: ArrayLike) -> tuple[Array, Array]:
@@ -232,13 +282,15 @@ def _class_pairs(gamma: ArrayLike, alpha: ArrayLike) -> tuple[Array, Array]:
     gammas, log_alpha = parameters(gamma, alpha)
     if log_alpha.shape[-1:] != (2,):
         raise ValueError(
-            f"alpha == {alpha!r}, must have the weights of class 0 and class 1: for a loss with "
+            f"alpha == {shown(alpha)}, must have the weights of class 0 and class 1: for a loss with "
             "alpha=0.25 they are (0.75, 0.25)."
         )
     if gammas.ndim == 0:
         gammas = np.stack([gammas, gammas])
     if gammas.shape[-1] != 2:
-        raise ValueError(f"gamma == {gamma!r}, must be one number, or that of class 0 and that of class 1.")
+        raise ValueError(
+            f"gamma == {shown(gamma)}, must be one number, or that of class 0 and that of class 1."
+        )
     return gammas, log_alpha
 
 

@@ -55,23 +55,71 @@ def evidence_slope(s: Array, gamma: Array) -> Array:
     return slope
 
 
+def numbers(name: str, value: ArrayLike) -> Array:
+    """An argument as float64. NumPy reads some texts as numbers, and drops the imaginary part of others."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "SUTcmM":
+            return np.asarray(array, float)
+    except (TypeError, ValueError):
+        pass  # a list of lists of other lengths, or of objects
+    raise TypeError(f"{name} == {shown(value)}, must be numbers.")
+
+
+def shown(value: object) -> str:
+    """A value for an error text."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} == {shown(value)}, must be True or False.")
+
+
 def parameters(gamma: ArrayLike, alpha: ArrayLike) -> tuple[Array, Array]:
     """gamma and the logarithm of alpha."""
-    gammas, weights = np.asarray(gamma, float), np.asarray(alpha, float)
+    gammas, weights = numbers("gamma", gamma), numbers("alpha", alpha)
     if not (np.isfinite(gammas) & (gammas >= 0.0)).all():
-        raise ValueError(f"gamma == {gamma!r}, must be >= 0 and finite.")
+        raise ValueError(f"gamma == {shown(gamma)}, must be >= 0 and finite.")
     if not (np.isfinite(weights) & (weights > 0.0)).all():
-        raise ValueError(f"alpha == {alpha!r}, must be > 0 and finite.")
+        raise ValueError(f"alpha == {shown(alpha)}, must be > 0 and finite.")
     return gammas, np.log(weights)
+
+
+def shifts(logit_shift: ArrayLike) -> Array:
+    """What is added to log-odds; the first that is not finite is named."""
+    array = numbers("logit_shift", logit_shift)
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        index = tuple(map(int, bad[0]))
+        cure = " Pass 0.0 where the stored loss has None." if logit_shift is None else ""
+        raise ValueError(f"{place('logit_shift', index)} == {array[index]}, must be finite.{cure}")
+    return array
+
+
+def together(*named: tuple[str, object, tuple[int, ...]]) -> tuple[int, ...]:
+    """The shape to which all broadcast; an error that names the first that does not fit."""
+    shape: tuple[int, ...] = ()
+    for name, value, own in named:
+        try:
+            shape = np.broadcast_shapes(shape, own)
+        except ValueError as error:
+            first, given, _ = named[0]
+            raise ValueError(
+                f"{name} == {shown(value)} is for {own[-1] if own else 1} labels beside {first} {given}, must "
+                "have one entry, or one for each label."
+            ) from error
+    return shape
 
 
 def log_rates(sampling_rate: ArrayLike) -> Array:
     """Logarithm of the shares of rows that were kept."""
-    rates = np.asarray(sampling_rate, float)
+    rates = numbers("sampling_rate", sampling_rate)
     if not ((rates > 0.0) & (rates <= 1.0)).all():
         raise ValueError(
-            f"sampling_rate == {sampling_rate!r}, must be in (0, 1]: the share of the rows of a class that "
-            "was kept for training. Where 1 in 20 was kept pass 0.05."
+            f"sampling_rate == {shown(sampling_rate)}, must be in (0, 1]: the share of the rows of a class "
+            "that was kept for training. Where 1 in 20 was kept pass 0.05."
         )
     return np.asarray(np.log(rates))
 

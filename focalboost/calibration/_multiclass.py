@@ -14,9 +14,12 @@ from focalboost.calibration._common import (
     focal_terms,
     log_focal_slope,
     log_rates,
+    numbers,
     parameters,
     place,
     refuse_nan,
+    shifts,
+    shown,
 )
 from focalboost.calibration._functions import expit, log_expit, log_softmax, logsumexp, softmax
 
@@ -97,11 +100,20 @@ def multiclass_log_posterior(
     array([[-5.841, -4.883, -0.011]])
     """
     gammas, log_alpha = parameters(gamma, alpha)
-    z, is_zero = _without_infinite(np.asarray(raw_prediction, np.float64))
+    raw = numbers("raw_prediction", raw_prediction)
+    if raw.ndim not in {1, 2} or raw.shape[-1] < 2:
+        raise ValueError(
+            f"raw_prediction has shape {raw.shape}, must be (n_classes,) or (n_samples, n_classes) with 2 or "
+            "more classes: for one margin a row use binary_posterior."
+        )
+    _check_shapes(
+        raw.shape[-1], gamma=gamma, alpha=alpha, logit_shift=logit_shift, sampling_rate=sampling_rate
+    )
+    added = _added(logit_shift, sampling_rate)
+    z, is_zero = _without_infinite(raw)
     margins, _ = _against_rest(z)
     log_posterior = log_softmax(_class_evidence(margins, gammas, log_alpha))
     log_posterior = np.where(is_zero, -np.inf, log_posterior) if is_zero.any() else log_posterior
-    added = _added(logit_shift, sampling_rate)
     return log_softmax(log_posterior + added) if added.any() else log_posterior
 
 
@@ -142,7 +154,7 @@ def multiclass_margin(
     >>> multiclass_posterior(margin, gamma=(2, 1, 3), alpha=(1, 2, 0.5)).round(8)
     array([0.7, 0.2, 0.1])
     """
-    shares = np.asarray(probability, float)
+    shares = numbers("probability", probability)
     if shares.ndim not in {1, 2} or shares.shape[-1] < 2:
         raise ValueError(
             f"probability has shape {shares.shape}, must be (n_classes,) or (n_samples, n_classes) with 2 or "
@@ -162,6 +174,9 @@ def multiclass_margin(
             "class, or divide by probability.sum(axis=-1, keepdims=True)."
         )
     gammas, log_alpha = parameters(gamma, alpha)
+    _check_shapes(
+        shares.shape[-1], gamma=gamma, alpha=alpha, logit_shift=logit_shift, sampling_rate=sampling_rate
+    )
     log_shares = (np.log(shares) - _added(logit_shift, sampling_rate)).reshape(-1, shares.shape[-1])
     s = _margins_against_rest(log_shares + log_alpha, np.broadcast_to(gammas, log_shares.shape))
     z = log_expit(s)
@@ -180,7 +195,16 @@ def _class_evidence(s: Array, gamma: Array, log_alpha: Array) -> Array:
 
 def _added(logit_shift: ArrayLike, sampling_rate: ArrayLike) -> Array:
     """What the logarithms of the closed form get: the shift, and what turns the kept rows into all rows."""
-    return np.asarray(np.asarray(logit_shift, float) - log_rates(sampling_rate))
+    return np.asarray(shifts(logit_shift) - log_rates(sampling_rate))
+
+
+def _check_shapes(n_classes: int, **given: ArrayLike) -> None:
+    for name, value in given.items():
+        shape = numbers(name, value).shape
+        if shape not in {(), (n_classes,)}:
+            raise ValueError(
+                f"{name} == {shown(value)} has shape {shape}, must be one number or {n_classes}, one per class."
+            )
 
 
 def _against_rest(z: Array) -> tuple[Array, Array]:

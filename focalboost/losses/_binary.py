@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from focalboost import _validation
 from focalboost._typing import Array
 from focalboost.calibration import binary_margin, binary_posterior_logit
+from focalboost.calibration._schema import class_pair, rate_pair
 from focalboost.losses._by_class import CURES_OF_ABSENCE, in_order
-from focalboost.losses._sigmoid import SigmoidLoss, check_rate, class_pair, rate_pair
+from focalboost.losses._sigmoid import SigmoidLoss, check_rate
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,7 +42,7 @@ class BinaryFocalLoss(SigmoidLoss):
         rows that were kept; `posterior` and `margin` of all rows [3]_.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Where gradients are computed. "auto" is the GPU that an XGBoost booster is on, if the extra `cuda` and
-        a driver are there, else the CPU; "cuda" insists.
+        a driver are there, else the CPU, of which the logger `focalboost` warns once; "cuda" insists.
     n_jobs : int or None, default=None
         Threads of the kernels; None for FOCALBOOST_NUM_THREADS, OMP_NUM_THREADS or all cores given.
 

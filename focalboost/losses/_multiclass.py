@@ -14,9 +14,10 @@ from focalboost._kernels.backend import Backend
 from focalboost._kernels.interface import BOUNDS, Parameters, weight_range
 from focalboost._typing import Array
 from focalboost.calibration import log_softmax, multiclass_log_posterior, multiclass_margin
+from focalboost.calibration._schema import scaled
 from focalboost.losses._base import FocalLoss
 from focalboost.losses._by_class import CURES_OF_ABSENCE, in_order
-from focalboost.losses._range import check_factors, check_resolved, check_weights
+from focalboost.losses._range import check_resolved, check_weights
 from focalboost.losses._totals import Totals, class_totals, totals
 
 
@@ -126,8 +127,7 @@ class MulticlassFocalLoss(FocalLoss):
         return np.broadcast_to(np.asarray(1.0 if alpha is None else alpha, float), (n_classes,)).copy()
 
     def _parameters(self, n_classes: int, hessian_factor: float = 1.0) -> Parameters:
-        alpha = self._alphas(n_classes) * self.scale
-        check_factors(alpha)
+        alpha = scaled(self._alphas(n_classes), np.asarray(self.scale))
         return Parameters(self._gammas(n_classes), alpha, self.hessian, hessian_factor=hessian_factor)
 
     def start_margins(self) -> Array:

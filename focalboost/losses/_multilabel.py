@@ -14,8 +14,9 @@ from focalboost._boosters.call import Call
 from focalboost._boosters.packed import PackedLabels
 from focalboost._typing import Array
 from focalboost.calibration import binary_margin, binary_posterior_logit
+from focalboost.calibration._schema import class_pair, rate_pair
 from focalboost.losses._by_class import in_order
-from focalboost.losses._sigmoid import SigmoidLoss, check_rate, class_pair, rate_pair
+from focalboost.losses._sigmoid import SigmoidLoss, check_rate
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,8 +106,10 @@ class MultilabelFocalLoss(SigmoidLoss):
         return tuple(check_rate(in_order(name, entry, 2, sides), name) for name, entry in named)
 
     def _rates(self) -> Any:
-        rate = 1.0 if self.sampling_rate is None else self.sampling_rate
-        return [rate_pair(entry) for entry in rate] if isinstance(rate, tuple) else rate_pair(rate)
+        rate = self.sampling_rate
+        if rate is None:
+            return 1.0
+        return [rate_pair(entry) for entry in (rate if isinstance(rate, tuple) else (rate,))]
 
     def _gamma_pairs(self, n_labels: int) -> Array:
         gamma = np.broadcast_to(np.asarray(self.gamma, float), (n_labels,))

@@ -7,27 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from focalboost import _validation
-from focalboost._kernels.interface import LEAST_FACTOR, MOST_FACTOR, weight_range
+from focalboost._kernels.interface import weight_range
 from focalboost._typing import Array
+from focalboost.calibration._schema import fits
 
 # Class weights times scale, for that gamma and those class weights.
 Factors = Callable[[Array, Array], Array]
 _BISECTIONS = 40
-
-
-def fits(factors: Array) -> bool:
-    """Whether the kernels can multiply with them; NaN does not fit."""
-    return bool(np.all((factors >= LEAST_FACTOR) & (factors <= MOST_FACTOR)))
-
-
-def check_factors(factors: Array) -> None:
-    """Of a loss whose numbers came from a file: `check_resolved` lets no other through."""
-    if not fits(factors):
-        raise ValueError(
-            f"scale times alpha == {factors.tolist()!r}, must be from {LEAST_FACTOR:.3g} to "
-            f"{MOST_FACTOR:.3g}: the record of the loss was edited or damaged. Resolve the loss anew with "
-            "for_labels(y)."
-        )
 
 
 def check_resolved(find: Factors, gamma: Array, alpha: Array, factors: Array) -> None:

@@ -6,25 +6,14 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from focalboost.losses._schema import (
-    KEYS,
-    LARGEST,
-    check_loss,
-    damaged,
-    is_whole,
-    no_record,
-    of_constructor,
-    parse,
-    show,
-)
+from focalboost.calibration._record import ESTIMATOR, FORMAT, split
+from focalboost.calibration._schema import KEYS, LARGEST, check_loss, damaged, of_constructor, show
 
-FORMAT = 1  # a change that an older focalboost would misread adds 1
 # What belongs to the machine, not to the model.
 NOT_KEPT = {"device", "n_jobs"}
 # What `for_labels` and `calibrated` find, and no constructor takes.
 RESOLVED = ("intercept", "scale", "balanced", "logit_shift")
 CLASSES: dict[str, Any] = {}  # by name; each loss enters itself
-ESTIMATOR = "estimator"  # where a classifier keeps its own part
 
 
 def as_record(loss: Any) -> dict[str, Any]:
@@ -60,23 +49,8 @@ def read_record(text: Any) -> tuple[Any, dict[str, Any] | None]:
 
     What is read and written again is what was read; all else is an error that begins "the stored loss".
     """
-    values = parse(text)
-    if "format" not in values:
-        raise no_record(text)
-    found = values.pop("format")
-    if not is_whole(found) or found < 1:
-        raise damaged(f"format == {show(found)}, must be {FORMAT}")
-    if found > FORMAT:
-        raise ValueError(
-            f"the stored loss has format {show(found)}, must be at most {FORMAT}: a newer focalboost "
-            "wrote it. pip install --upgrade focalboost."
-        )
-    cls = _class_of(values.pop("loss", None))
-    estimator = None
-    if ESTIMATOR in values:
-        estimator = values.pop(ESTIMATOR)
-        if not isinstance(estimator, dict):
-            raise damaged(f"{ESTIMATOR} == {show(estimator)}, must be an object")
+    name, values, estimator = split(text)
+    cls = _class_of(name)
     check_loss(_listed(cls), values)
     try:
         loss = cls(**{name: value for name, value in values.items() if name not in RESOLVED})

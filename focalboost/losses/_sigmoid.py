@@ -16,8 +16,9 @@ from focalboost._kernels.backend import Backend
 from focalboost._kernels.interface import BOUNDS, Parameters, weight_range
 from focalboost._typing import Array
 from focalboost.calibration import expit, margin_of_log_odds
+from focalboost.calibration._schema import scaled
 from focalboost.losses._base import FocalLoss
-from focalboost.losses._range import check_factors, check_resolved, check_weights
+from focalboost.losses._range import check_resolved, check_weights
 from focalboost.losses._totals import Totals, label_totals, totals
 
 # XGBoost 3.2 to 3.4 bring base_score into [1e-6, 1 - 1e-6], margins of 13.8, and 3.1 is told to start there
@@ -34,20 +35,6 @@ def check_rate(rate: Any, name: str = "sampling_rate") -> Any:
     rates = tuple(_validation.check_rate(f"{name}[{k}]", value) for k, value in enumerate(rate))
     _validation.check_length(name, rates, 2, "class")
     return rates
-
-
-def rate_pair(rate: Any) -> tuple[float, float]:
-    """Shares of class 0 and class 1 that one entry of `sampling_rate` stands for."""
-    return rate if isinstance(rate, tuple) else (rate, 1.0)
-
-
-def class_pair(alpha: Any) -> tuple[float, float]:
-    """Weights of class 0 and class 1 that one entry of `alpha` stands for."""
-    if alpha is None:
-        return 1.0, 1.0
-    if isinstance(alpha, tuple):
-        return alpha[0], alpha[1]
-    return 1.0 - alpha, alpha
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,8 +60,7 @@ class SigmoidLoss(FocalLoss):
 
     def _parameters(self, n_labels: int) -> Parameters:
         scale = np.broadcast_to(np.asarray(self.scale, float), (n_labels,))
-        alpha = self._alpha_pairs(n_labels) * scale[:, None]
-        check_factors(alpha)
+        alpha = scaled(self._alpha_pairs(n_labels), scale[:, None])
         return Parameters(self._gamma_pairs(n_labels), alpha, self.hessian, smoothing=self.label_smoothing)
 
     def _meaning(self, n_outputs: int, *, weights: bool) -> tuple[Array, ...]:

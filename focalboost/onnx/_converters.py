@@ -24,7 +24,13 @@ _LABEL_TYPES: dict[int, Any] = {
 
 def register(classifier: Any, alias: str) -> None:
     skl2onnx.update_registered_converter(
-        classifier, alias, _shape, _convert, parser=_parse, options={"zipmap": [False]}
+        classifier,
+        alias,
+        _shape,
+        _convert,
+        parser=_parse,
+        # CalibratedClassifierCV sets raw_scores where it is an option, to get what decision_function gives.
+        options={"zipmap": [False], "raw_scores": [False, True]},
     )
 
 
@@ -47,6 +53,12 @@ def _shape(operator: Any) -> None:
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
+    if container.get_options(operator.raw_operator, {"raw_scores": False})["raw_scores"]:
+        raise ValueError(
+            "option raw_scores == True, as CalibratedClassifierCV sets it, must be False: its calibrators take "
+            "decision_function, which is not in the ONNX model. Export the classifier that is in it, whose "
+            "probabilities are calibrated by the closed form, and apply the calibrator after it."
+        )
     source = read_model(operator.raw_operator)
     check_posterior(source, container.target_opset)
     own = np.dtype(source.parts.forest.dtype)
@@ -57,8 +69,9 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     add_model(graph, source, rows, own.name, label, probabilities)
     for name, value in graph.constants.items():
         tensor = numpy_helper.from_array(value, name)
-        values = value.ravel().tolist()
-        container.add_initializer(name, tensor.data_type, list(value.shape), values)
+        # skl2onnx takes the bytes of a tensor, and no text of it.
+        content = value.ravel().tolist() if value.dtype == object else tensor
+        container.add_initializer(name, tensor.data_type, list(value.shape), content)
     for node in graph.nodes:
         version = {"op_version": ML_VERSION} if node.domain == ML else {}
         container.add_node(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+import sys
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from focalboost.onnx._source import Source, read_model
 _OPSETS = (15, 21)
 _DTYPES = ("auto", "float32", "float64")
 LABEL, PROBABILITIES = "label", "probabilities"
+_PREFIX = "focalboost_"  # of all names inside the graph
 
 
 def to_onnx(
@@ -49,7 +50,7 @@ def to_onnx(
         Of ONNX's operators; the trees are of version 3 of ai.onnx.ml. ONNX Runtime 1.16 runs up to 19, 1.18
         and later run 21, with the same results. A later one than 15 is of use for merging with another model.
     input_name : str, default="X"
-        Name of the input.
+        Name of the input; not that of an output, and not one that begins with "focalboost_".
 
     Returns
     -------
@@ -58,15 +59,17 @@ def to_onnx(
         float64, or (n_samples, n_labels) of int64; and `probabilities`, as predict_proba, float32 of shape
         (n_samples, n_classes) or (n_samples, n_labels). Of a booster that no classifier trained the classes
         are 0, 1, ... The metadata have the loss ("focalboost.loss"), the names of the features, and for
-        columns of categories what their numbers stand for ("focalboost.categories").
+        columns of categories what their numbers stand for ("focalboost.categories": JSON, the number of the
+        column and its list), where the booster keeps that whole. Not in it are XGBoost's texts beyond ASCII,
+        which its versions 3.1 to 3.3 cut off, and LightGBM's of frames with ordered categories.
 
     Raises
     ------
     TypeError
         If the model is none of these.
     ValueError
-        If it has no stored loss, or no trees that ONNX has (booster="gblinear", linear_tree), or if dtype,
-        target_opset or input_name is not valid.
+        If it has no stored loss, no trees that ONNX has (booster="gblinear", linear_tree), or predicts with
+        a part of them (pred_early_stop), or if dtype, target_opset or input_name is not valid.
     RuntimeError
         If the closed form in the graph differs from the loss's.
 
@@ -76,10 +79,14 @@ def to_onnx(
     column of categories has their numbers, as `column.cat.codes` of the training frame, and NaN for none.
     base_margin and init_score cannot be passed.
 
+    For a set of categories that trees ask for, the model makes a column of 0 and 1: hundreds of trees have
+    thousands of sets, each of 9 bytes a row while it runs (XGBoost), or 17 (LightGBM). So pass some thousand
+    rows a call, not a million.
+
     XGBoost adds leaf values in float32, in the order of the trees. So does ONNX Runtime with one thread
     (`SessionOptions.intra_op_num_threads = 1`) or one row a call: the same to the last bit of a float32. With
     more threads it adds them in parts, and sums differ by rounding: probabilities of 300 trees by 2e-5 of
-    their size at most. LightGBM adds in float64: 1e-6 with any number of threads.
+    their size at most. LightGBM adds in float64: 1.4e-6 with any number of threads.
 
     Examples
     --------
@@ -98,7 +105,7 @@ def to_onnx(
     _check_name(input_name)
     check_posterior(source, opset)
     taken = np.dtype(source.parts.forest.dtype).name if dtype == "auto" else dtype
-    graph = Graph("focalboost_")
+    graph = Graph(_PREFIX)
     add_model(graph, source, input_name, taken, LABEL, PROBABILITIES)
     n_columns = len(source.target.classes)
     label_shape = [None, n_columns] if source.target.task == "multilabel" else [None]
@@ -129,10 +136,11 @@ def _check_opset(value: Any) -> int:
 
 
 def _check_name(value: Any) -> None:
-    if not isinstance(value, str) or not value or value in {LABEL, PROBABILITIES}:
+    is_text = isinstance(value, str) and value != ""
+    if not is_text or value in {LABEL, PROBABILITIES} or value.startswith(_PREFIX):
         raise ValueError(
             f"input_name == {_validation.show(value)}, must be text, and not {LABEL!r} or {PROBABILITIES!r}, "
-            "which the outputs are."
+            f"which the outputs are, nor begin with {_PREFIX!r}, as the names inside the model do."
         )
 
 
@@ -202,7 +210,8 @@ def _finished(
         # The oldest that has the operators: a newer one is refused by older runtimes.
         ir_version=8,
         producer_name="focalboost",
-        producer_version=version("focalboost"),
+        # The package is above this wing, and loaded before it.
+        producer_version=sys.modules["focalboost"].__version__,
     )
     helper.set_model_props(made, metadata)
     onnx.checker.check_model(made)

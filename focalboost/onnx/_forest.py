@@ -7,20 +7,23 @@ number and goes to its "true" or "false" side; NaN goes where `missing_true` say
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from onnx import numpy_helper
 
 from focalboost._typing import Array
+from focalboost.onnx._categories import CategoryColumns, CategorySplit
 from focalboost.onnx._graph import ML, Graph
 
-LEAF, LESS, LESS_EQUAL, EQUAL = range(4)
-_MODES = np.array(["LEAF", "BRANCH_LT", "BRANCH_LEQ", "BRANCH_EQ"])
+LEAF, LESS, LESS_EQUAL = range(3)
+_MODES = np.array(["LEAF", "BRANCH_LT", "BRANCH_LEQ"])
 
-Column = Literal["number", "zero_missing", "floor", "truncated"]
-"""A feature as a split looks at it: as it is, NaN where it is 0, or the whole number of a category."""
+Column = Literal["number", "zero_missing", "category"]
+"""What a split looks at: the feature as it is, NaN where it is 0, or 0 and 1 for a set of categories."""
+COLUMNS: tuple[Column, ...] = ("number", "zero_missing", "category")
+NUMBER, ZERO_MISSING, CATEGORY = range(3)
 # LightGBM takes numbers up to this for 0: kZeroThreshold, a float32, in include/LightGBM/meta.h.
 _ZERO = float(np.float32(1e-35))
 
@@ -31,7 +34,7 @@ class Tree:
 
     mode: Array
     column: Array
-    """Where `feature` is found, a number of `COLUMNS`."""
+    """What is looked at, a number of `COLUMNS`."""
     feature: Array
     value: Array
     true: Array
@@ -42,30 +45,8 @@ class Tree:
     output: Array
     weight: Array
 
-    def with_categories(self, categories: Mapping[int, Sequence[int]]) -> Tree:
-        """Nodes that ask for membership in a set, as a chain of one comparison for each of its members.
-
-        All of a chain lead members to the same child. ONNX Runtime takes nodes with several parents, and
-        makes sets of such chains again.
-        """
-        if not categories:
-            return self
-        nodes = {name: getattr(self, name).tolist() for name in _OF_NODES}
-        for node, members in categories.items():
-            nodes["mode"][node], nodes["value"][node] = EQUAL, members[0] if members else np.nan
-            last, other = node, nodes["false"][node]
-            for member in members[1:]:
-                for values in nodes.values():
-                    values.append(values[node])
-                new = len(nodes["mode"]) - 1
-                nodes["value"][new], nodes["false"][last], nodes["false"][new] = member, new, other
-                nodes["missing_true"][new] = 0  # NaN comes here only on its way to the false side
-                last = new
-        return replace(self, **{name: np.array(values) for name, values in nodes.items()})
-
-
-_OF_NODES = ("mode", "column", "feature", "value", "true", "false", "missing_true")
-COLUMNS: tuple[Column, ...] = ("number", "zero_missing", "floor", "truncated")
+    categories: Mapping[int, CategorySplit] = field(default_factory=dict)
+    """Of nodes whose column is "category": the true side is the left one."""
 
 
 @dataclass(frozen=True)
@@ -77,39 +58,46 @@ class Forest:
     n_outputs: int
     dtype: type[np.float32 | np.float64]
     """In which the booster compares and adds; it adds the trees in their order, and so does ONNX Runtime."""
+    cut: Literal["floor", "truncated"] = "floor"
+    """How a fraction becomes a category: -0.5 is -1, which is none, or 0."""
 
     def margins(self, graph: Graph, data: str) -> str:
         """Add the nodes from rows of `dtype` to float64 margins of shape (n_samples, n_outputs)."""
         trees = self.trees or [constant_tree(np.zeros(self.n_outputs))]
         columns = sorted({int(c) for tree in trees for c in np.unique(tree.column[tree.mode != LEAF])})
-        parts = [self._as_column(graph, data, COLUMNS[c]) for c in columns] or [data]
+        asked = CategoryColumns(split for tree in trees for split in tree.categories.values())
+        parts = [self._as_column(graph, data, COLUMNS[c], asked) for c in columns] or [data]
         wide = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
-        place = np.zeros(len(COLUMNS), np.int64)
-        place[columns] = np.arange(len(columns)) * self.n_features
+        # Those of categories come last.
+        place = {c: number * self.n_features for number, c in enumerate(columns)}
+        trees = [_placed(tree, place, asked) for tree in trees]
         if self.dtype is np.float32 or self.n_outputs == 1:
-            return self._sums(graph, wide, trees, place, self.n_outputs)
+            return self._sums(graph, wide, trees, self.n_outputs)
         # ONNX gives float32. Where margins of several classes are large and their differences are not, that
         # is too little: heads and rests are summed apart.
-        sums = self._sums(graph, wide, _with_rests(trees, self.n_outputs), place, 2 * self.n_outputs)
+        sums = self._sums(graph, wide, _with_rests(trees, self.n_outputs), 2 * self.n_outputs)
         return graph.add("MatMul", sums, graph.constant(np.tile(np.eye(self.n_outputs), (2, 1))))
 
-    def _sums(self, graph: Graph, rows: str, trees: Sequence[Tree], place: Array, n_targets: int) -> str:
-        attributes = self._attributes(trees, place)
+    def _sums(self, graph: Graph, rows: str, trees: Sequence[Tree], n_targets: int) -> str:
+        attributes = self._attributes(trees)
         sums = graph.add("TreeEnsembleRegressor", rows, domain=ML, n_targets=n_targets, **attributes)
         return graph.cast(sums, np.float64)
 
-    def _as_column(self, graph: Graph, data: str, column: Column) -> str:
+    def _as_column(self, graph: Graph, data: str, column: Column, asked: CategoryColumns) -> str:
         if column == "number":
             return data
-        if column == "floor":
-            return graph.add("Floor", data)
-        size = graph.add("Abs", data)
-        if column == "truncated":
-            return graph.add("Mul", graph.add("Sign", data), graph.add("Floor", size))
+        if column == "category":
+            return asked.add_to(graph, data, self._whole(graph, data), self.dtype)
         zero, missing = (graph.constant(np.array(value, self.dtype)) for value in (_ZERO, np.nan))
+        size = graph.add("Abs", data)
         return graph.add("Where", graph.add("Greater", size, zero), data, missing)
 
-    def _attributes(self, trees: Sequence[Tree], place: Array) -> dict[str, Any]:
+    def _whole(self, graph: Graph, data: str) -> str:
+        if self.cut == "floor":
+            return graph.add("Floor", data)
+        return graph.add("Mul", graph.add("Sign", data), graph.add("Floor", graph.add("Abs", data)))
+
+    def _attributes(self, trees: Sequence[Tree]) -> dict[str, Any]:
         def joined(name: str) -> Array:
             return np.concatenate([getattr(tree, name) for tree in trees])
 
@@ -120,12 +108,11 @@ class Forest:
             return np.where(is_leaf, 0, values).astype(np.int64).tolist()  # type: ignore[no-any-return]
 
         sizes, leaves = [len(tree.mode) for tree in trees], [len(tree.leaf) for tree in trees]
-        column = np.where(is_leaf, 0, joined("column")).astype(np.int64)
         return {
             "nodes_treeids": np.repeat(np.arange(len(trees)), sizes).tolist(),
             "nodes_nodeids": np.concatenate([np.arange(size) for size in sizes]).tolist(),
             "nodes_modes": _MODES[mode].tolist(),
-            "nodes_featureids": of_splits(joined("feature") + place[column]),
+            "nodes_featureids": of_splits(joined("feature")),
             "nodes_truenodeids": of_splits(joined("true")),
             "nodes_falsenodeids": of_splits(joined("false")),
             "nodes_missing_value_tracks_true": of_splits(joined("missing_true")),
@@ -141,6 +128,16 @@ class Forest:
         if self.dtype is np.float32:
             return {name: values.astype(np.float32).tolist()}
         return {f"{name}_as_tensor": numpy_helper.from_array(values.astype(np.float64), name)}
+
+
+def _placed(tree: Tree, place: Mapping[int, int], asked: CategoryColumns) -> Tree:
+    """With the number of the joined column in the place of the feature's."""
+    feature = tree.feature.copy()
+    for column, start in place.items():
+        feature[tree.column == column] += start
+    for node, split in tree.categories.items():
+        feature[node] = place[CATEGORY] + asked.number[split]
+    return replace(tree, feature=feature)
 
 
 def _with_rests(trees: Sequence[Tree], n_outputs: int) -> list[Tree]:

@@ -42,7 +42,7 @@ class Graph:
     def constant(self, value: Array) -> str:
         """The name of a constant; equal ones are kept once."""
         for name, known in self.constants.items():
-            if known.dtype == value.dtype and known.shape == value.shape and known.tolist() == value.tolist():
+            if known.dtype == value.dtype and known.shape == value.shape and np.array_equal(known, value):
                 return name
         name = f"{self._prefix}constant_{len(self.constants)}"
         self.constants[name] = value

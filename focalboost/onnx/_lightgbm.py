@@ -6,11 +6,13 @@ import re
 from typing import Any
 
 import numpy as np
+from lightgbm import LGBMModel
 
 from focalboost._boosters.model_text import split_trees
 from focalboost._typing import Array
 from focalboost.lightgbm._model import as_booster, find_record
-from focalboost.onnx._forest import COLUMNS, EQUAL, LESS_EQUAL, Forest, Parts, Tree
+from focalboost.onnx._categories import CategorySplit
+from focalboost.onnx._forest import CATEGORY, LESS_EQUAL, NUMBER, ZERO_MISSING, Forest, Parts, Tree
 
 # decision_type: a bit for a set, one for the default side, two for what is missing.
 _IS_SET, _DEFAULT_LEFT, _MISSING, _NOTHING, _ZERO, _NAN = 1, 2, 2, 0, 1, 2
@@ -18,6 +20,8 @@ _IS_SET, _DEFAULT_LEFT, _MISSING, _NOTHING, _ZERO, _NAN = 1, 2, 2, 0, 1, 2
 
 def read(model: Any) -> Parts:
     """Trees up to the best round, as LightGBM saves and predicts them."""
+    if isinstance(model, LGBMModel):
+        _check_prediction(model.get_params())
     booster = as_booster(model)
     header, trees, rest = split_trees(booster.model_to_string())
     values = _lines(header)
@@ -31,20 +35,44 @@ def read(model: Any) -> Parts:
         int(values["max_feature_idx"]) + 1,
         n_outputs,
         np.float64,
+        "truncated",
     )
-    categories = _categories(booster.pandas_categorical, rest)
+    categories = _categories(booster.pandas_categorical, values["feature_infos"].split(), rest)
     names = list(booster.feature_name())
     # What LightGBM calls the columns of an array.
     named = names != [f"Column_{number}" for number in range(len(names))]
     return Parts(forest, find_record(booster), names if named else [], categories)
 
 
-def _categories(lists: list[list[Any]] | None, rest: str) -> dict[int, list[Any]]:
-    """LightGBM keeps those of a data frame in the order of its columns."""
+def _check_prediction(params: dict[str, Any]) -> None:
+    value = params.get("pred_early_stop", False)
+    if str(value).lower() in {"true", "+"}:
+        raise ValueError(
+            f"pred_early_stop == {value!r}, must be False: with it predict leaves out trees row by row, and "
+            "ONNX adds all of them. Run model.set_params(pred_early_stop=False) first, and compare with its "
+            "predict_proba from then on."
+        )
+
+
+def _categories(lists: list[list[Any]] | None, infos: list[str], rest: str) -> dict[int, list[Any]]:
+    """LightGBM keeps those of a data frame in the order of its columns, of ordered ones too.
+
+    Columns that are ordered are numbers for the trees, as others may be that the user named as categories:
+    what belongs to which is known only where there is a list for each column of categories, with a text for
+    each number that it had.
+    """
     columns = re.search(r"^\[categorical_feature: ([\d,]+)\]$", rest, re.MULTILINE)
     numbers = sorted(int(number) for number in columns.group(1).split(",")) if columns else []
-    # Columns that the user named besides are numbers in the frame, too, and have no list.
-    return dict(zip(numbers, lists, strict=True)) if lists and len(lists) == len(numbers) else {}
+    if not lists or len(lists) != len(numbers):
+        return {}
+    found = dict(zip(numbers, lists, strict=True))
+    fit = (_largest(infos[number]) < len(names) for number, names in found.items())
+    return found if all(fit) else {}
+
+
+def _largest(info: str) -> int:
+    """Of the categories that a column had in the training, as in "-1:2:0"; of none -1."""
+    return max((int(code) for code in info.split(":") if code.lstrip("-").isdigit()), default=-1)
 
 
 def _lines(text: str) -> dict[str, str]:
@@ -73,16 +101,15 @@ def _tree(values: dict[str, str], output: int) -> Tree:
     )
     is_set = (decision & _IS_SET) > 0
     default_left, missing = (decision & _DEFAULT_LEFT) > 0, decision >> _MISSING
-    # Where NaN is not what is missing it counts as 0; in a set it is in none.
+    # Where NaN is not what is missing it counts as 0.
     missing_true = np.where(missing == _NOTHING, threshold >= 0.0, default_left) & ~is_set
-    column = np.where(
-        is_set,
-        COLUMNS.index("truncated"),
-        np.where(missing == _ZERO, COLUMNS.index("zero_missing"), COLUMNS.index("number")),
-    )
+    column = np.where(is_set, CATEGORY, np.where(missing == _ZERO, ZERO_MISSING, NUMBER))
     words, edges = whole("cat_threshold"), whole("cat_boundaries")
-    sets = {
-        int(node): _members(words[edges[number] : edges[number + 1]])
+    # Members go to the left; NaN is in no set.
+    categories = {
+        int(node): CategorySplit(
+            int(feature[node]), _members(words[edges[number] : edges[number + 1]]), False, True
+        )
         for node, number in zip(np.flatnonzero(is_set), threshold[is_set].astype(np.int64), strict=True)
     }
 
@@ -90,20 +117,21 @@ def _tree(values: dict[str, str], output: int) -> Tree:
         return np.concatenate([of_splits, np.zeros(n_leaves, np.int64)]).astype(of_splits.dtype)
 
     return Tree(
-        mode=and_leaves(np.where(is_set, EQUAL, LESS_EQUAL)),
+        mode=and_leaves(np.full(n_splits, LESS_EQUAL)),
         column=and_leaves(column),
         feature=and_leaves(feature),
-        value=and_leaves(threshold),
+        value=and_leaves(np.where(is_set, 0.5, threshold)),
         true=and_leaves(left),
         false=and_leaves(right),
         missing_true=and_leaves(missing_true.astype(np.int64)),
         leaf=n_splits + np.arange(n_leaves),
         output=np.full(n_leaves, output),
         weight=weight,
-    ).with_categories(sets)
+        categories=categories,
+    )
 
 
-def _members(words: Array) -> list[int]:
+def _members(words: Array) -> tuple[int, ...]:
     """The categories of a set of bits, in words of 32."""
     bits = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")
-    return np.flatnonzero(bits).tolist()
+    return tuple(np.flatnonzero(bits).tolist())

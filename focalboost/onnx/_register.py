@@ -20,10 +20,17 @@ def register_converters() -> None:
     float64, and in float32 a scaled number may come to lie on the other side of a threshold. So give float64
     columns, `skl2onnx.to_onnx(pipeline, X.astype(np.float64)[:1])`.
 
+    ONNX Runtime has no float64 for SimpleImputer. Leave it out of the pipeline: the classifiers take NaN.
+    With float32 it runs, and is right only where no scaler or other arithmetic follows it.
+
+    Not for CalibratedClassifierCV around a classifier: its calibrators take decision_function, and skl2onnx
+    would give them probabilities. The conversion refuses it.
+
     Raises
     ------
     ImportError
-        If skl2onnx is not installed.
+        If skl2onnx is not installed. (In the conversion: ValueError as of `to_onnx`, and for
+        CalibratedClassifierCV.)
 
     Examples
     --------

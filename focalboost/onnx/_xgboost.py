@@ -13,7 +13,8 @@ from focalboost._boosters.configuration import base_scores
 from focalboost._boosters.model_document import MAX_INT
 from focalboost._boosters.model_json import check_model
 from focalboost._typing import Array
-from focalboost.onnx._forest import COLUMNS, EQUAL, LEAF, LESS, Forest, Parts, Tree, constant_tree
+from focalboost.onnx._categories import CategorySplit
+from focalboost.onnx._forest import CATEGORY, LEAF, LESS, NUMBER, Forest, Parts, Tree, constant_tree
 from focalboost.xgboost._model import find_record
 
 _LOGISTIC, _SOFTMAX = "binary:logistic", "multi:softprob"
@@ -56,14 +57,17 @@ def _parts(booster: xgboost.Booster, n_rounds: int | None, missing: float) -> Pa
 
 
 def _categories(model: Any) -> dict[int, list[Any]]:
-    """Texts stand one after the other, with their offsets."""
+    """Texts stand one after the other, with their offsets.
+
+    XGBoost 3.1 to 3.3 count characters for bytes and cut names off: a column with other texts than ASCII is
+    left out, as the model may be of one of these.
+    """
     found = {}
     for feature, encoding in enumerate(model.get("cats", {}).get("enc", ())):
         values = np.asarray(encoding["values"])
         if "offsets" in encoding:
             edges, text = np.asarray(encoding["offsets"], int), values.astype(np.uint8).tobytes()
-            # XGBoost 3.2 counts characters for bytes, and may cut a name off in the middle of one.
-            names = [text[a:b].decode(errors="replace") for a, b in pairwise(edges)]
+            names = [text[a:b].decode() for a, b in pairwise(edges)] if text.isascii() else []
         else:
             names = values.tolist()
         if names:
@@ -97,27 +101,27 @@ def _tree(tree: Any, output: int, factor: np.float32) -> Tree:
     # Nodes that were pruned away stay in the arrays, and nothing leads to them.
     alive = feature != MAX_INT
     is_leaf = left == _NO_NODE
+    is_set &= ~is_leaf  # a split that was pruned to a leaf keeps its kind
     number = np.cumsum(alive) - 1
     leaf, outputs, weight = _leaves(tree, np.flatnonzero(is_leaf & alive), output)
-    # A category of the set goes to the right; all others, unknown ones too, to the left.
-    true, false = (number[np.where(is_leaf, 0, child)] for child in _swapped(left, right, is_set))
-    new = Tree(
-        mode=np.where(is_leaf, LEAF, np.where(is_set, EQUAL, LESS))[alive],
-        column=np.where(is_set, COLUMNS.index("floor"), COLUMNS.index("number"))[alive],
+    return Tree(
+        mode=np.where(is_leaf, LEAF, LESS)[alive],
+        column=np.where(is_set, CATEGORY, NUMBER)[alive],
         feature=np.where(is_leaf, 0, feature)[alive],
-        value=np.asarray(tree["split_conditions"], np.float32)[alive].astype(np.float64),
-        true=true[alive],
-        false=false[alive],
-        missing_true=(default_left ^ is_set).astype(np.int64)[alive],
+        value=np.where(is_set, 0.5, np.asarray(tree["split_conditions"], np.float32))[alive],
+        true=number[np.where(is_leaf, 0, left)][alive],
+        false=number[np.where(is_leaf, 0, right)][alive],
+        missing_true=(default_left & ~is_set).astype(np.int64)[alive],
         leaf=number[leaf],
         output=outputs,
         weight=(weight * factor).astype(np.float64),
+        # A category of the set goes to the right; all others, unknown ones too, to the left.
+        categories={
+            int(number[node]): CategorySplit(int(feature[node]), members, True, not default_left[node])
+            for node, members in _sets(tree)
+            if is_set[node] and alive[node]
+        },
     )
-    return new.with_categories({int(number[node]): members for node, members in _sets(tree)})
-
-
-def _swapped(left: Array, right: Array, swap: Array) -> tuple[Array, Array]:
-    return np.where(swap, right, left), np.where(swap, left, right)
 
 
 def _leaves(tree: Any, leaf: Array, output: int) -> tuple[Array, Array, Array]:
@@ -133,9 +137,9 @@ def _leaves(tree: Any, leaf: Array, output: int) -> tuple[Array, Array, Array]:
     return np.repeat(leaf, width), np.tile(np.arange(width), len(leaf)), values.ravel()
 
 
-def _sets(tree: Any) -> Iterator[tuple[int, list[int]]]:
+def _sets(tree: Any) -> Iterator[tuple[int, tuple[int, ...]]]:
     """The nodes that ask for membership, and their sets."""
     values = np.asarray(tree.get("categories", ()), np.int64)
     names = ("categories_nodes", "categories_segments", "categories_sizes")
     for node, start, size in zip(*(tree.get(name, ()) for name in names), strict=True):
-        yield node, values[start : start + size].tolist()
+        yield node, tuple(values[start : start + size].tolist())

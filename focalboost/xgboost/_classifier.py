@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import inspect
 import sys
+from numbers import Real
 from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
 from xgboost import Booster, DMatrix, XGBClassifier, XGBModel
 
+from focalboost import _validation
 from focalboost._boosters.configuration import ATTRIBUTE
 from focalboost._boosters.continuing import no_record
 from focalboost._boosters.names import refuse_unknown
 from focalboost._boosters.parameters import take_ignored
 from focalboost._boosters.xgboost import Start
 from focalboost._classifier.estimator import FocalEstimator, pairs, split_metrics, warn_of_names
-from focalboost._classifier.parameters import check_weight, continued_target
+from focalboost._classifier.parameters import check_weight, continued_target, read_classifier
 from focalboost._classifier.record import PARAMETERS
 from focalboost._classifier.target import Target, read_target
 from focalboost._typing import Array
@@ -171,6 +173,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
             If a parameter, label or weight is not valid.
         """
         self._check_params()
+        missing = self._missing()
         labels, multilabel = read_target("y", y)
         weight = check_weight(sample_weight, len(labels))
         record, model = None, xgb_model
@@ -180,6 +183,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
             if record is None:
                 raise no_record("xgb_model")
             target = continued_target(record, "xgb_model", labels, multilabel=multilabel)
+            _check_missing(record, missing)
             model = from_best_round(booster)
         else:
             target = Target.of(labels, multilabel=multilabel)
@@ -217,6 +221,12 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
                     base_margin_eval_set=base_margin_eval_set,
                 )
         return self
+
+    def _missing(self) -> float:
+        # With None XGBoost trains and cannot predict.
+        if not isinstance(self.missing, Real) or isinstance(self.missing, bool):
+            raise TypeError(f"missing == {_validation.show(self.missing)}, must be a number: NaN by default.")
+        return float(self.missing)
 
     def _check_params(self) -> None:
         params = self.get_params(deep=False)
@@ -424,4 +434,14 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
                 super().load_model(data)
                 # What XGBoost sets from the file would be refused at the next fit.
                 self.objective = self.base_score = None
-                self._restore(find_record(self.get_booster(), "the model"))
+                self.missing = self._restore(find_record(self.get_booster(), "the model")).missing
+
+
+def _check_missing(record: str, missing: float) -> None:
+    """A model is continued with the missing value that its trees know."""
+    found = read_classifier(record)
+    if found is not None and not np.array_equal(found.missing, missing, equal_nan=True):
+        raise ValueError(
+            f"missing == {missing}, must be {found.missing} as that of xgb_model: its trees take the one and "
+            "the other for different values."
+        )

@@ -20,7 +20,7 @@ from focalboost.calibration import (
     margin_threshold,
     served_loss,
 )
-from focalboost.losses import _record, _schema
+from focalboost.losses import _record
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
 gammas = st.one_of(st.just(0.0), st.floats(0, 8), st.floats(0, 1e-6))

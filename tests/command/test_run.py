@@ -234,7 +234,7 @@ def test_the_whole_of_it(call, cards, booster, ending, measure):
     ],
 )
 def test_bad_input_is_one_clear_message_before_any_training(call, monkeypatch, cards, words, error):
-    monkeypatch.setattr(_compare, "train", None)
+    monkeypatch.setattr(_compare, "train_all", None)
     before = cards.read_bytes()
     shown = call(*words, code=2)
     assert error in one_line(shown.err)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
-from focalboost.losses._range import check_factors
+from focalboost.calibration._schema import check_factors
 
 Y = np.arange(100) < 10
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 
 from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
-from focalboost.losses._record import FORMAT, as_record, from_json, read_record
-from focalboost.losses._schema import KEYS, LARGEST
+from focalboost.calibration._record import FORMAT
+from focalboost.calibration._schema import KEYS, LARGEST
+from focalboost.losses._record import as_record, from_json, read_record
 from tests.strategies import losses
 
 LOSS = BinaryFocalLoss(2.0, "balanced").for_labels([0, 0, 0, 1])
