@@ -1,4 +1,4 @@
-"""From transactions to decisions: which loss to use, from which probability on to review, what that finds.
+"""From transactions to decisions: which loss to use, from which probability on to alert, what that finds.
 
     python examples/fraud_detection.py                        simulated transactions, about a minute
     python examples/fraud_detection.py --booster lightgbm
@@ -10,12 +10,14 @@ import argparse
 
 import numpy as np
 import optuna
+import pandas as pd
 
 from focalboost.comparison import compare
 from focalboost.datasets import make_transactions
 from focalboost.metrics import expected_cost
 
-COST_OF_A_LOOK = 2_000.0  # in the currency of the amounts, of which the median is some 75,000
+# What is lost when a good payment is stopped, in the currency of the amounts, whose median is some 75,000.
+COST_OF_A_FALSE_ALARM = 2_000.0
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -32,16 +34,17 @@ def main(argv: list[str] | None = None) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
     data = make_transactions(options.rows, imbalance_ratio=99, random_state=options.seed, as_frame=True)
+    table = pd.DataFrame(data.data, columns=data.feature_names)
     amount = np.asarray(data.frame["amount"])
     known = np.arange(len(data.target)) < 0.8 * len(data.target)  # the rows are in order of time
 
     # 1. Which loss: each tuned under the same budget, judged on the last quarter of the known rows.
     found = compare(
-        data.data[known],
+        table[known],
         data.target[known],
         time=data.step[known],
         amount=amount[known],
-        cost_alarm=COST_OF_A_LOOK,
+        cost_alarm=COST_OF_A_FALSE_ALARM,
         cost_missed="amount",
         booster=options.booster,
         trials=options.trials,
@@ -53,19 +56,19 @@ def main(argv: list[str] | None = None) -> None:
     print(found.verdict.sentence)
     print(f"The whole comparison is in {options.report}.")
 
-    # 2. Decide on rows that nobody has seen. A look pays where p * amount > (1 - p) * cost of a look.
+    # 2. Decide on rows that nobody has seen. An alert pays where p * amount > (1 - p) * that cost.
     model = found.final_model()
-    X, y, amount = data.data[~known], data.target[~known], amount[~known]
+    X, y, amount = table[~known], data.target[~known], amount[~known]
     p = model.predict_proba(X)[:, 1]
-    review = p > COST_OF_A_LOOK / (COST_OF_A_LOOK + amount)
+    alert = p > COST_OF_A_FALSE_ALARM / (COST_OF_A_FALSE_ALARM + amount)
 
     print(f"\nOf {len(y):,} new rows {y.sum()} are fraud ({y.mean():.3%}); mean probability {p.mean():.3%}.")
-    print(f"Reviewed: {review.sum():,} rows, of which {y[review].sum()} are fraud;")
-    print(f"that finds {amount[review & (y == 1)].sum() / amount[y == 1].sum():.1%} of the money.")
+    print(f"Alerts: {alert.sum():,} rows, of which {y[alert].sum()} are fraud;")
+    print(f"that finds {amount[alert & (y == 1)].sum() / amount[y == 1].sum():.1%} of the money.")
     cost, nobody = (
-        expected_cost(y, each, cost_alarm=COST_OF_A_LOOK, cost_missed=amount) for each in (p, 0.0 * p)
+        expected_cost(y, each, cost_alarm=COST_OF_A_FALSE_ALARM, cost_missed=amount) for each in (p, 0.0 * p)
     )
-    print(f"Cost of a row: {cost:.2f}, with no review at all {nobody:.2f}.")
+    print(f"Cost of a row: {cost:.2f}, with no alert at all {nobody:.2f}.")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ Decisions need less: the threshold of the probability is a threshold of the marg
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -83,4 +84,11 @@ def main(n_samples: int = 60_000, n_estimators: int = 40, threshold: float = 0.0
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=60_000, help="rows to train on")
+    parser.add_argument("--trees", type=int, default=40)
+    parser.add_argument("--threshold", type=float, default=0.05, help="probability above which to alert")
+    arguments = parser.parse_args()
+    main(arguments.rows, arguments.trees, arguments.threshold)

@@ -5,11 +5,11 @@ Start with `BinaryFocalLoss`, or with the classifiers of `focalboost.xgboost` an
 `focalboost.calibration` the probabilities in closed form, `focalboost.datasets` data to try it on.
 """
 
+import typing as _t
 from threading import RLock as _RLock
-from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-if _TYPE_CHECKING:
+if _t.TYPE_CHECKING:
     from focalboost import calibration as calibration
     from focalboost import comparison as comparison
     from focalboost import datasets as datasets
@@ -62,7 +62,7 @@ _SUBMODULES = (
 # Two threads that import at once may see one another's half-imported modules, NumPy's among them.
 _LOADING = _RLock()
 
-if not _TYPE_CHECKING:  # a type checker is to find a misspelled name
+if not _t.TYPE_CHECKING:  # a type checker is to find a misspelled name
 
     def __getattr__(name: str) -> _Any:
         if name not in _SUBMODULES and name not in __all__:

@@ -22,6 +22,7 @@ LARGEST_GAMMA = 100.0
 # Both sides of what `_kernels.interface` can multiply, as numbers that a person types.
 LEAST_ALPHA, MOST_ALPHA = 1e-30, 1e30
 LEAST_SMOOTHING = 1e-30  # half of it, times 2^-24 of a weight, is a normal float32
+FURTHEST_SHIFT = 1000.0
 FLOAT32 = np.finfo(np.float32)
 FLOAT32_RANGE = float(FLOAT32.tiny), float(FLOAT32.max)
 HESSIANS = ("guarded", "exact", "reweighted")
@@ -47,6 +48,15 @@ def is_sequence(value: object) -> bool:
     if isinstance(value, np.ndarray):
         return value.ndim > 0
     return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
+
+
+def by_key(value: Any) -> Any:
+    """A pandas Series as the dict that it stands for; all else as it is."""
+    if getattr(value, "ndim", None) != 1 or not (hasattr(value, "index") and hasattr(value, "to_dict")):
+        return value
+    if not value.index.is_unique:
+        raise ValueError(f"{value.index.tolist()!r} is the index of a Series, must have each class once.")
+    return value.to_dict()
 
 
 def is_named(alpha: object) -> bool:
@@ -139,6 +149,17 @@ def check_rate(name: str, value: object) -> float:
     """A share in (0, 1] of the rows of a class that was kept."""
     why = ": the share of the rows of a class that was kept for training. Where 1 in 20 was kept pass 0.05"
     return share(name, value, zero=False, why=why)
+
+
+def check_shift(name: str, value: object) -> float:
+    """What is added to log-odds, as far as a record keeps it."""
+    result = number(name, value, "finite", low=-math.inf, strict=False)
+    if abs(result) > FURTHEST_SHIFT:
+        raise ValueError(
+            f"{name} == {show(value)}, must be from {-FURTHEST_SHIFT:g} to {FURTHEST_SHIFT:g}: a probability "
+            "of 1e-300 has log-odds of -691."
+        )
+    return result
 
 
 def check_smoothing(value: object) -> float:

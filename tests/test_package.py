@@ -5,6 +5,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def test_import_loads_no_booster_and_no_extra():
 
 
 # The training stack is missing: any import of it is an error.
-WITHOUT = """
+WITHOUT = '''
 import sys
 REFUSED = {"numba", "llvmlite", "scipy", "sklearn", "joblib", "xgboost", "lightgbm"}
 class Refuse:
@@ -35,8 +36,10 @@ class Refuse:
         if name.partition(".")[0] in REFUSED:
             raise ImportError(name)
 sys.meta_path.insert(0, Refuse())
-RECORD = '{"format": 1, "loss": "BinaryFocalLoss", "gamma": 2.0, "alpha": 0.25, "sampling_rate": 0.5}'
-"""
+RECORD = """{"format": 1, "loss": "BinaryFocalLoss", "gamma": 2.0, "alpha": 0.25, "hessian": "guarded",
+"sampling_rate": 0.5, "scale": 1.0, "intercept": null, "balanced": false, "logit_shift": null,
+"label_smoothing": 0.0}"""
+'''
 SERVED = {
     "binary": """
 from focalboost.calibration import binary_margin, binary_posterior
@@ -159,6 +162,90 @@ def test_submodules_are_loaded_when_asked_for():
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match=r"module 'focalboost' has no attribute 'metric'"):
         _ = focalboost.metric
+
+
+# Threads change places after each microsecond, so that one sees what another has half imported.
+THREADS = """
+import sys, threading
+import focalboost
+sys.setswitchinterval(1e-6)
+names = ["posterior", "calibration", "BinaryFocalLoss", "__version__", "metrics", "losses", "datasets"] * 2
+uses = {
+    "posterior": lambda function: function([0.0], gamma=2.0),
+    "calibration": lambda module: module.binary_posterior(0.0, gamma=2.0),
+}
+faults, all_there = [], threading.Barrier(len(names))
+def first_use(name):
+    try:
+        all_there.wait()
+        uses.get(name, repr)(getattr(focalboost, name))
+    except BaseException as error:
+        faults.append(f"{name}: {type(error).__name__}: {error}")
+threads = [threading.Thread(target=first_use, args=(name,)) for name in names]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(60)
+print(faults, sum(thread.is_alive() for thread in threads))
+"""
+
+
+def test_threads_may_ask_for_all_of_it_at_once():
+    for _ in range(2):
+        result = run(THREADS)
+        assert result.stdout.strip() == "[] 0", result.stdout + result.stderr
+
+
+def test_one_thread_imports_at_a_time(monkeypatch):
+    """While a name is being loaded a second thread waits, and the first may ask again."""
+    asked, go_on, loaded = threading.Event(), threading.Event(), focalboost._loaded
+
+    def slow(name):
+        if name == "metrics":
+            asked.set()
+            assert go_on.wait(60)
+            focalboost.__getattr__("losses")
+        return loaded(name)
+
+    monkeypatch.setattr(focalboost, "_loaded", slow)
+    found = []
+    first = threading.Thread(target=lambda: found.append(focalboost.__getattr__("metrics")))
+    second = threading.Thread(target=lambda: found.append(focalboost.__getattr__("datasets")))
+    first.start()
+    assert asked.wait(60)
+    second.start()
+    second.join(0.1)
+    assert second.is_alive()
+    go_on.set()
+    first.join(60)
+    second.join(60)
+    assert [module.__name__ for module in found] == ["focalboost.metrics", "focalboost.datasets"]
+
+
+def test_every_public_wing_can_be_asked_for():
+    public = {path.parent.name for path in PACKAGE.glob("[a-z]*/__init__.py")} - {"command"}
+    assert set(focalboost._SUBMODULES) == public
+    assert public <= set(dir(focalboost))
+    for name in ("plotting", "calibration"):
+        assert getattr(focalboost, name).__name__ == f"focalboost.{name}"
+
+
+def test_a_type_checker_knows_the_names_and_no_others(tmp_path, monkeypatch):
+    mypy = pytest.importorskip("mypy.api")
+    path = tmp_path / "use.py"
+    path.write_text(
+        "import focalboost\n"
+        "reveal_type(focalboost.calibration.served_loss)\n"
+        "reveal_type(focalboost.plotting)\n"
+        "focalboost.nope\n"
+    )
+    options = ["--follow-imports=silent", "--ignore-missing-imports", "--no-site-packages"]
+    monkeypatch.setenv("MYPYPATH", str(PACKAGE.parent))
+    out, _, _ = mypy.run([str(path), "--cache-dir", str(tmp_path), *options])
+    assert "-> focalboost.calibration._served.ServedLoss" in out
+    assert 'Revealed type is "types.ModuleType"' in out
+    assert out.count("error:") == 1
+    assert 'Module has no attribute "nope"' in out
 
 
 WINGS = ("calibration", "datasets", "lightgbm", "losses", "metrics", "tuning", "xgboost")

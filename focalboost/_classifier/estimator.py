@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 
 from focalboost import _validation
 from focalboost._classifier.parameters import Asked, read_classifier
-from focalboost._classifier.record import write_record
+from focalboost._classifier.record import Record, write_record
 from focalboost._classifier.target import Target, Task
 from focalboost._typing import Array
 from focalboost.calibration._record import PARAMETERS, PROBABILITIES

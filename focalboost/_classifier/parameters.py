@@ -53,7 +53,8 @@ def check_weight(sample_weight: Any, n_samples: int) -> Array | None:
 
 
 def in_order(name: str, value: Any, target: Target) -> Any:
-    """A dict by class label as a tuple in the order of the classes; all else as it is."""
+    """A dict or Series by class label as a tuple in the order of the classes; all else as it is."""
+    value = _validation.by_key(value)
     if not isinstance(value, Mapping):
         return value
     classes = target.classes.tolist()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from focalboost._classifier.target import Target
+from focalboost._validation import by_key
 from focalboost.calibration._record import PARAMETERS, TASKS, check_estimator, missing_kept
 from focalboost.calibration._schema import LARGEST, damaged, show
 from focalboost.losses import LOSSES
@@ -31,6 +32,7 @@ class Record(NamedTuple):
 
 def plain(value: Any) -> Any:
     """A parameter as JSON and any storage of a study can hold it, and as it reads in the next process."""
+    value = by_key(value)
     if isinstance(value, Mapping):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -64,6 +66,7 @@ def write_record(
 
 def _kept(value: Any, keys: Sequence[Any]) -> Any:
     """A parameter as the record has it; its entries may be dicts by side, {0: absent, 1: present}."""
+    value = by_key(value)
     if isinstance(value, Mapping):
         return {_BY_CLASS: [_kept(value[key], (0, 1)) for key in keys]}
     if isinstance(value, Sequence) and not isinstance(value, str):

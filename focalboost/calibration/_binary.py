@@ -10,6 +10,7 @@ from focalboost.calibration._common import (
     INFINITE,
     check_found,
     check_probability,
+    check_together,
     evidence_slope,
     focal_terms,
     log_focal_slope,
@@ -19,7 +20,6 @@ from focalboost.calibration._common import (
     refuse_nan,
     shifts,
     shown,
-    together,
 )
 from focalboost.calibration._functions import expit, logit
 
@@ -53,7 +53,8 @@ def binary_posterior(
         Added to the log-odds: `stored_loss(booster).logit_shift`, unless that is None.
     sampling_rate : float, or array-like of shape (2,) or (n_labels, 2), default=1.0
         Share in (0, 1] of the rows of class 0 that was kept for training, or that of class 0 and that of
-        class 1; of two labels a pair for each, as (a, b) could be one number for each. The probability is that of all rows: its log-odds get log rate_0 - log rate_1 [2]_.
+        class 1; of two labels a pair for each, as (a, b) could be one number for each. The probability is
+        that of all rows: its log-odds get log rate_0 - log rate_1 [2]_.
 
     Returns
     -------
@@ -248,17 +249,15 @@ def _added(logit_shift: ArrayLike, sampling_rate: ArrayLike) -> Array:
             "0 and that of class 1; of several labels a pair for each."
         )
     of_rows = np.asarray(log_rate[..., 0] - log_rate[..., 1] if log_rate.ndim else log_rate)
-    shape = together(
-        ("logit_shift", logit_shift, shift.shape), ("sampling_rate", sampling_rate, of_rows.shape)
-    )
-    return np.broadcast_to(shift + of_rows, shape)
+    check_together(("logit_shift", logit_shift, shift.shape), ("sampling_rate", sampling_rate, of_rows.shape))
+    return np.asarray(shift + of_rows)
 
 
 def _check_shapes(name: str, rows: Array, **given: ArrayLike) -> None:
     """Refuse parameters of another number of labels, and those of two labels that may mean two things."""
-    labels = ((key, value, np.shape(value)) for key, value in given.items())
-    of_label = ((key, value, shape if key == "logit_shift" else shape[:-1]) for key, value, shape in labels)
-    together((name, f"of shape {rows.shape}", rows.shape), *of_label)
+    shapes = {key: np.shape(value) for key, value in given.items()}
+    of_label = ((key, given[key], own if key == "logit_shift" else own[:-1]) for key, own in shapes.items())
+    check_together((name, rows.shape, rows.shape), *of_label)
     if rows.ndim < 2 or rows.shape[-1] != 2:
         return
     # The losses read a pair as one entry for each of two labels: in alpha as shares in (0, 1).
@@ -272,8 +271,8 @@ def _check_shapes(name: str, rows: Array, **given: ArrayLike) -> None:
         zero, one = pair.tolist()
         raise ValueError(
             f"{key} == {shown(given[key])} beside two labels, must be a pair (label absent, label present) "
-            "for each label: whether it is one pair or one number per label is not said. For one pair of both "
-            f"pass {[[zero, one]] * 2}."
+            "for each label: whether it is one pair or one number per label is not said. For one pair "
+            f"of both pass {[[zero, one]] * 2}."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +73,11 @@ def shown(value: object) -> str:
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
+def is_real(value: object) -> bool:
+    """Whether it is one number, and no True."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def check_flag(name: str, value: object) -> None:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} == {shown(value)}, must be True or False.")
@@ -90,27 +96,31 @@ def parameters(gamma: ArrayLike, alpha: ArrayLike) -> tuple[Array, Array]:
 def shifts(logit_shift: ArrayLike) -> Array:
     """What is added to log-odds; the first that is not finite is named."""
     array = numbers("logit_shift", logit_shift)
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        index = tuple(map(int, bad[0]))
+    good = np.isfinite(array)
+    if not good.all():
+        index = tuple(map(int, np.argwhere(~good)[0]))
         cure = " Pass 0.0 where the stored loss has None." if logit_shift is None else ""
         raise ValueError(f"{place('logit_shift', index)} == {array[index]}, must be finite.{cure}")
     return array
 
 
-def together(*named: tuple[str, object, tuple[int, ...]]) -> tuple[int, ...]:
-    """The shape to which all broadcast; an error that names the first that does not fit."""
+def check_together(*named: tuple[str, object, tuple[int, ...]]) -> None:
+    """Refuse the first shape that does not go together with those before it."""
     shape: tuple[int, ...] = ()
+    before = ""
     for name, value, own in named:
+        if own in {(), shape}:
+            continue
+        if not shape:
+            shape, before = own, name
+            continue
         try:
             shape = np.broadcast_shapes(shape, own)
         except ValueError as error:
-            first, given, _ = named[0]
             raise ValueError(
-                f"{name} == {shown(value)} is for {own[-1] if own else 1} labels beside {first} {given}, must "
-                "have one entry, or one for each label."
+                f"{name} == {shown(value)} is for {own[-1]} labels beside {before}, which is for "
+                f"{shape[-1]}, must have one entry, or one for each label."
             ) from error
-    return shape
 
 
 def log_rates(sampling_rate: ArrayLike) -> Array:

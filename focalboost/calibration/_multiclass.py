@@ -203,7 +203,8 @@ def _check_shapes(n_classes: int, **given: ArrayLike) -> None:
         shape = numbers(name, value).shape
         if shape not in {(), (n_classes,)}:
             raise ValueError(
-                f"{name} == {shown(value)} has shape {shape}, must be one number or {n_classes}, one per class."
+                f"{name} == {shown(value)} has shape {shape}, must be one number or {n_classes}, one per "
+                "class."
             )
 
 

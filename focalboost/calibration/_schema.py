@@ -206,7 +206,7 @@ def _shift(unit: str, least: int) -> Key:
 
 
 def _is_shift(value: Any) -> bool:
-    return is_number(value) and abs(value) <= 1000
+    return is_number(value) and abs(value) <= _validation.FURTHEST_SHIFT
 
 
 def _is_named(value: Any) -> bool:

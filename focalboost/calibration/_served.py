@@ -175,14 +175,13 @@ def served_loss(record: str | None) -> ServedLoss:
         kept = check_estimator(estimator, name, name, size)
         probability = kept.parameters["focal_probability"]
         if probability not in PROBABILITIES:
-            raise damaged(
-                f"focal_probability == {show(probability)}, must be one of {', '.join(map(repr, PROBABILITIES))}"
-            )
+            names = ", ".join(map(repr, PROBABILITIES))
+            raise damaged(f"focal_probability == {show(probability)}, must be one of {names}")
         if probability == "focal":
             raise ValueError(
                 "the stored loss has focal_probability == 'focal', must be 'posterior' or 'closed_form': "
-                "predict_proba of that classifier is the sigmoid or softmax of the margin, no posterior. For the "
-                'posterior save it after model.set_params(focal_probability="posterior").'
+                "predict_proba of that classifier is the sigmoid or softmax of the margin, no posterior. For "
+                'the posterior save it after model.set_params(focal_probability="posterior").'
             )
         shift = None if probability == "closed_form" else shift
         classes = kept.classes.tolist()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -15,9 +14,8 @@ from focalboost.calibration._binary import binary_posterior, binary_posterior_lo
 from focalboost.calibration._common import (
     check_flag,
     check_probability,
-    log_rates,
+    is_real,
     numbers,
-    parameters,
     shown,
 )
 from focalboost.calibration._functions import expit
@@ -168,7 +166,7 @@ def lookup_table(
     >>> bool(abs(off).max() < 0.01)
     True
     """
-    if not isinstance(max_error, Real) or isinstance(max_error, bool) or not 1e-7 <= max_error <= 0.1:
+    if not is_real(max_error) or not 1e-7 <= max_error <= 0.1:
         raise ValueError(f"max_error == {shown(max_error)}, must be a number from 1e-7 to 0.1.")
     if not isinstance(output, str) or output not in {"log_odds", "probability"}:
         raise ValueError(f"output == {shown(output)}, must be 'log_odds' or 'probability'.")
@@ -183,7 +181,7 @@ def lookup_table(
     if curve(np.zeros(())).ndim:
         raise ValueError(
             f"gamma == {shown(gamma)}, alpha == {shown(alpha)}, logit_shift == {shown(logit_shift)}, "
-            f"sampling_rate == {shown(sampling_rate)}, must be those of one label: make a table for each label."
+            f"sampling_rate == {shown(sampling_rate)}, must be those of one label: make a table for each."
         )
     # exp(d) - 1 and 1 - exp(-d) are the relative errors of the odds for an error d of their logarithm.
     tolerance = _TOLERANCE * (math.log1p(max_error) if of_odds else max_error)

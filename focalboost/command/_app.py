@@ -37,7 +37,7 @@ Simulated transactions, to see what comes out, in about a minute:
 
     focalboost compare
 
-Your own table. People can review 1 % of the payments; a review costs 10, a missed fraud its amount:
+Your own table. People can review 1 % of the payments; a false alarm costs 10, a missed fraud its amount:
 
     focalboost compare payments.csv --target is_fraud --time date \\
       --group customer_id --drop payment_id --amount amount \\
@@ -63,6 +63,22 @@ class Booster(StrEnum):
 
     xgboost = "xgboost"
     lightgbm = "lightgbm"
+
+
+def whole_number(text: str) -> int:
+    """Typer calls it for defaults too."""
+    try:
+        return int(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}, must be a whole number.") from error
+
+
+def number(text: str) -> float:
+    """With a point."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}, must be a number such as 0.5 or 1000.") from error
 
 
 def _versions(asked: bool) -> None:
@@ -199,6 +215,7 @@ def compare(
     alert_rate: Annotated[
         float | None,
         typer.Option(
+            parser=number,
             metavar="SHARE",
             help="Budget: the share of rows that people can review. [dim]Default: 0.01.[/dim]",
             rich_help_panel=WORTH,
@@ -206,11 +223,21 @@ def compare(
     ] = None,
     alerts_per_day: Annotated[
         float | None,
-        typer.Option(metavar="NUMBER", help="The budget as alerts a day, for dates.", rich_help_panel=WORTH),
+        typer.Option(
+            parser=number,
+            metavar="NUMBER",
+            help="The budget as alerts a day, for dates.",
+            rich_help_panel=WORTH,
+        ),
     ] = None,
     cost_alarm: Annotated[
         float | None,
-        typer.Option(metavar="COST", help="What one review costs.", rich_help_panel=WORTH),
+        typer.Option(
+            parser=number,
+            metavar="COST",
+            help="What a false alarm costs: a good row stopped, or looked at for nothing.",
+            rich_help_panel=WORTH,
+        ),
     ] = None,
     cost_missed: Annotated[
         str | None,
@@ -229,12 +256,20 @@ def compare(
     ] = None,
     trials: Annotated[
         int,
-        typer.Option(metavar="NUMBER", help="Settings that each contender tries.", rich_help_panel=TRAINING),
+        typer.Option(
+            parser=whole_number,
+            metavar="NUMBER",
+            help="Settings that each contender tries.",
+            rich_help_panel=TRAINING,
+        ),
     ] = 30,
     folds: Annotated[
         int,
         typer.Option(
-            metavar="NUMBER", help="Parts of the rows that judge a trial.", rich_help_panel=TRAINING
+            parser=whole_number,
+            metavar="NUMBER",
+            help="Parts of the rows that judge a trial.",
+            rich_help_panel=TRAINING,
         ),
     ] = 3,
     gap: Annotated[
@@ -248,7 +283,12 @@ def compare(
     ] = None,
     test_size: Annotated[
         float,
-        typer.Option(metavar="SHARE", help="Share of the rows that is held out.", rich_help_panel=TRAINING),
+        typer.Option(
+            parser=number,
+            metavar="SHARE",
+            help="Share of the rows that is held out.",
+            rich_help_panel=TRAINING,
+        ),
     ] = 0.25,
     measure: Annotated[
         str,
@@ -259,12 +299,18 @@ def compare(
         ),
     ] = "average_precision",
     rounds: Annotated[
-        int, typer.Option(metavar="NUMBER", help="Most trees of a model.", rich_help_panel=TRAINING)
+        int,
+        typer.Option(
+            parser=whole_number, metavar="NUMBER", help="Most trees of a model.", rich_help_panel=TRAINING
+        ),
     ] = 500,
     patience: Annotated[
         int,
         typer.Option(
-            metavar="NUMBER", help="Trees without progress after which it stops.", rich_help_panel=TRAINING
+            parser=whole_number,
+            metavar="NUMBER",
+            help="Trees without progress after which it stops.",
+            rich_help_panel=TRAINING,
         ),
     ] = 30,
     storage: Annotated[
@@ -279,12 +325,17 @@ def compare(
     n_jobs: Annotated[
         int | None,
         typer.Option(
-            metavar="NUMBER", help="Threads. [dim]Default: one for each core.[/dim]", rich_help_panel=TRAINING
+            parser=whole_number,
+            metavar="NUMBER",
+            help="Threads. [dim]Default: one for each core.[/dim]",
+            rich_help_panel=TRAINING,
         ),
     ] = None,
     seed: Annotated[
         int,
-        typer.Option(metavar="NUMBER", help="Same seed, same result.", rich_help_panel=TRAINING),
+        typer.Option(
+            parser=whole_number, metavar="NUMBER", help="Same seed, same result.", rich_help_panel=TRAINING
+        ),
     ] = 0,
     report: Annotated[
         Path | None,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -80,7 +81,7 @@ def flag(name: str) -> str:
 
 
 def command_line(options: Options) -> str:
-    """The command that repeats this run."""
+    """The command that repeats this run, once its files are there: a model is replaced with --force only."""
     words = ["focalboost", "compare"]
     if options.file is not None:
         words.append(str(options.file))
@@ -98,6 +99,8 @@ def command_line(options: Options) -> str:
                 ]
         elif value is not None:
             words += [flag(name), str(value).removesuffix(".0")]
+    if options.model:
+        words.append("--force")
     return shlex.join(words)
 
 
@@ -228,22 +231,91 @@ _PYTHON = {field.name: flag(field.name) for field in fields(Options)} | {
     "groups": "--group",
 }
 _NAMES = "|".join(sorted(_PYTHON, key=len, reverse=True))
-_SUBSTITUTES: Sequence[tuple[re.Pattern[str], Any]] = (
-    (re.compile(r"(?<![\w.-])dates=\{'([^']*)': ?(\w+)\}"), lambda m: f"--dates '{m[1]}={m[2].upper()}'"),
-    (re.compile(r"(?<![\w.-])time=False"), "--no-time"),
-    (re.compile(rf"(?<![\w.'\"-])({_NAMES})(?= ==)"), lambda m: _PYTHON[m[1]]),
-    (re.compile(rf"(?<![\w.'\"-])({_NAMES})=(?=['\"\w])"), lambda m: f"{_PYTHON[m[1]]} "),
-    (re.compile(rf"(?<![\w.'\"-])({_NAMES})=(?!=)"), lambda m: _PYTHON[m[1]]),
+_BEFORE = r"(?<![\w.'\"-])"  # no part of a longer name, and no quoted one
+_VALUE = re.compile(rf"{_BEFORE}({_NAMES})=(?=[\w'\"\[{{])")
+_CLOSED_BY = {"[": "]", "{": "}", "'": "'", '"': '"'}
+_ALONE: Sequence[tuple[re.Pattern[str], Callable[[str], str]]] = (
+    (re.compile(rf"{_BEFORE}({_NAMES})(?= ==)"), _PYTHON.__getitem__),
+    (re.compile(rf"{_BEFORE}({_NAMES})=(?=[\w'\"])"), lambda name: f"{_PYTHON[name]} "),
+    (re.compile(rf"{_BEFORE}({_NAMES})=(?![=\w'\"\[{{])"), _PYTHON.__getitem__),
     # No usual words, wherever they stand; only at the head of a warning they are a column of that name.
     (
-        re.compile(r"(?!^\w+: )(?<![\w.'\"-])(cost_alarm|cost_missed|alert_rate|test_size)(?![\w'\"])"),
-        lambda m: flag(m[1]),
+        re.compile(rf"(?!^\w+: ){_BEFORE}(cost_alarm|cost_missed|alert_rate|test_size)(?![\w'\"])"),
+        flag,
     ),
 )
 
 
 def in_options(text: str) -> str:
-    """A text of the library with the names of arguments as options: time == 'x' becomes --time == 'x'."""
-    for pattern, substitute in _SUBSTITUTES:
-        text = pattern.sub(substitute, text)
-    return text
+    """A text of the library with the names of arguments as options: time == 'x' becomes --time == 'x'.
+
+    An argument with its value, as in dates={'day': '%d.%m.%Y'}, becomes what is typed in a shell.
+    """
+    found: list[tuple[int, int, str]] = []
+    for match in _VALUE.finditer(text):
+        end, words = _as_typed(match[1], text, match.end())
+        start = match.start()
+        if words and (not found or start >= found[-1][1]):
+            if found and text[found[-1][1] : start] == ", ":  # two arguments of Python are two options
+                start, words = start - 2, f" {words}"
+            found.append((start, end, words))
+    for pattern, name in _ALONE:
+        for match in pattern.finditer(text):
+            if all(match.end() <= start or end <= match.start() for start, end, _ in found):
+                found.append((*match.span(), name(match[1])))
+    parts, place = [], 0
+    for start, end, words in sorted(found):
+        parts += [text[place:start], words]
+        place = end
+    return "".join([*parts, text[place:]])
+
+
+def _as_typed(name: str, text: str, start: int) -> tuple[int, str | None]:
+    """Where the value that begins at `start` ends, and the options that say the same; None if none do."""
+    for end in _ends(text, start):
+        try:
+            value = ast.parse(text[start:end], mode="eval").body
+            words = _words(value)
+        except (SyntaxError, ValueError):
+            continue
+        if name == "time" and words == ["False"]:
+            return end, "--no-time"
+        if name in ("drop", "categories", "na_values"):
+            words = [",".join(map(quoted, words))]
+        # A mark of the sentence must not be taken for a part of the value.
+        marked = text[end : end + 1] in (".", ",", ";", ":")
+        return end, " ".join(f"{_PYTHON[name]} {_in_shell(word, always=marked)}" for word in words)
+    return start, None
+
+
+def _ends(text: str, start: int) -> Iterator[int]:
+    """Where a value may end: of a plain word at its end, else behind each mark that may close it."""
+    close = _CLOSED_BY.get(text[start])
+    if close is None:
+        yield start + len(re.match(r"\w+(?:\.\w+)*", text[start:])[0])  # type: ignore[index]  # one follows
+        return
+    end = text.find(close, start + 1)
+    while end >= 0:
+        yield end + 1
+        end = text.find(close, end + 1)
+
+
+def _words(value: ast.expr) -> list[str]:
+    """What is typed for a value; a name stands for what the reader has to put there."""
+    if isinstance(value, ast.Dict):
+        pairs = zip(value.keys, value.values, strict=True)
+        return [f"{_words(key)[0]}={_words(item)[0]}" for key, item in pairs if key is not None]
+    if isinstance(value, ast.List):
+        return [word for item in value.elts for word in _words(item)]
+    if isinstance(value, ast.Name):
+        return [value.id.upper()]
+    return [str(ast.literal_eval(value))]
+
+
+def _in_shell(word: str, *, always: bool) -> str:
+    """In quotes where the shell, or a reader, needs them."""
+    word = word.replace("\t", r"\t")
+    if "'" in word and not re.search(r'["$`\\!]', word):
+        return f'"{word}"'
+    safe = shlex.quote(word)
+    return f"'{word}'" if safe == word and (always or not re.search(r"\w", word)) else safe

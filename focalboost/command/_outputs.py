@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from focalboost.command._options import REPORT, Options
-from focalboost.comparison._files import ONNX, check_ending, digest, replaced, write_json, write_model
+from focalboost.comparison._files import (
+    ONNX,
+    check_ending,
+    check_place,
+    digest,
+    replaced,
+    write_json,
+    write_model,
+)
 
 # By their first bytes, what an earlier run wrote.
 OURS = {
@@ -75,23 +82,13 @@ def _absolute(path: Path) -> Path:
 
 
 def _check_place(option: str, path: Path, *, force: bool) -> None:
-    given, path = f"{option} == {str(path)!r}", _absolute(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{given}, must be a file: it is a folder. Add a name.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"{given}, must be in a folder that exists: there is no {path.parent}. Create it, or correct "
-            "the path."
-        )
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"{given}, must be in a folder where files can be made: {path.parent} is not.")
-    if not path.exists():
-        return
-    if not path.is_file():
-        raise ValueError(f"{given}, must be a regular file: it is a device or a pipe.")
-    if not force and not _is_ours(option, path):
+    check_place(path, option)
+    place = _absolute(path)
+    if place.exists() and not force and not _is_ours(option, place):
         what = "a model" if option == "--model" else "something that focalboost compare did not write"
-        raise FileExistsError(f"{given} is there already, {what}: name another file, or add --force.")
+        raise FileExistsError(
+            f"{option} == {str(path)!r} is there already, {what}: name another file, or add --force."
+        )
 
 
 def _is_ours(option: str, path: Path) -> bool:
@@ -119,7 +116,8 @@ class NotWrittenError(OSError):
 
     def __init__(self, reason: OSError, instead: list[tuple[str, Path]]) -> None:
         super().__init__(
-            f"the files could not be written ({reason}); they are in {instead[0][1].parent} instead."
+            f"the files could not be written ({str(reason).removeprefix('path == ')}); they are in "
+            f"{instead[0][1].parent} instead."
         )
         self.instead = instead
 

@@ -10,10 +10,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from threading import current_thread, main_thread
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.text import Text
 
@@ -27,6 +29,7 @@ from focalboost.command._options import (
     date_formats,
     in_options,
 )
+from focalboost.command._storage import check_storage, failures_told
 
 DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
 SIMULATED = (
@@ -34,7 +37,7 @@ SIMULATED = (
     "focalboost compare FILE --target COLUMN"
 )
 # What can be said of settings without the table is checked with one that has everything.
-ANY_TABLE: Any = SimpleNamespace(when=(), when_is_date=True, amount=())
+ANY_TABLE: Any = SimpleNamespace(when=np.zeros(1), when_is_date=True, amount=np.zeros(1))
 
 
 def run(options: Options) -> int:
@@ -76,7 +79,9 @@ def _run(options: Options, out: Console, err: Console) -> None:
         out.print(Text(SIMULATED))
     task = read_task(options)
     settings = check_settings(task, **asked)
-    if not options.quiet:
+    if options.quiet:
+        _show.show_leaks(err, task)
+    else:
         _show.show_task(out, task)
 
     how: Any = _progress.Silent
@@ -85,6 +90,7 @@ def _run(options: Options, out: Console, err: Console) -> None:
     with (
         how(err, settings, lambda split: _show.show_split(out, split)) as progress,
         _stopped_at_once(progress, _interrupted(options)),
+        failures_told(options.storage),
     ):
         comparison = _compare.compare_task(task, settings, progress)
     comparison.command = command_line(options)
@@ -104,28 +110,27 @@ def _run(options: Options, out: Console, err: Console) -> None:
         raise problem
 
 
-def check_storage(storage: str) -> None:
-    """Open it once, before the table is read; the errors of databases have many kinds."""
-    from optuna.exceptions import OptunaError  # noqa: PLC0415  # an extra
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  # comes with Optuna
-
-    from focalboost.tuning import open_storage  # noqa: PLC0415
-
-    try:
-        open_storage(storage)
-    except (OptunaError, SQLAlchemyError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(
-            f"--storage is a database that cannot be opened: {reason} Correct the URL, or name a file."
-        ) from error
-
-
 def read_task(options: Options) -> Any:
     """The table, with every column said what it is used as."""
-    from focalboost.comparison._task import simulated_task, task_from_file  # noqa: PLC0415  # pandas is an extra
+    from focalboost.comparison._task import simulated_task  # noqa: PLC0415  # pandas is an extra
 
     if options.file is None:
         return simulated_task(options.seed)
+    try:
+        return _from_file(options.file, options)
+    except ValueError as error:
+        if options.amount is not None or not str(error).startswith("amount == "):
+            raise
+        # What was typed is --cost-missed, which takes a number too.
+        text = str(error).replace("amount == ", "cost_missed == ", 1)
+        number = "must be a number such as 1000, or a column"
+        text = text.replace("must be a column", number, 1).replace("must hold", f"{number} that holds", 1)
+        raise ValueError(text.replace("leave amount out", "give a number")) from error
+
+
+def _from_file(file: Path, options: Options) -> Any:
+    from focalboost.comparison._task import task_from_file  # noqa: PLC0415  # pandas is an extra
+
     formats: dict[str, Any] = {
         "sep": options.sep,
         "encoding": options.encoding,
@@ -133,7 +138,7 @@ def read_task(options: Options) -> Any:
         "decimal": options.decimal,
     }
     return task_from_file(
-        options.file,
+        file,
         target=options.target,
         time=False if options.no_time else options.time,
         group=options.group,

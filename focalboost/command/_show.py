@@ -20,6 +20,7 @@ from focalboost.comparison._page import Cell, table
 from focalboost.comparison._verdict import BASE, LEVEL
 
 MARKS = ("▲", "▼")
+LEAK = "tells the classes apart alone"  # how the report's warning of it begins
 DIRECTIONS = "↑ higher is better, ↓ lower is better, → 1 best is 1"
 
 
@@ -46,6 +47,19 @@ def show_task(console: Console, task: Task) -> None:
         columns.add_row(*(Text(cells[place]) for place in shown))
     console.print(columns)
     warnings(console, [*task.report.warnings, *task.warnings])
+
+
+def show_leaks(console: Console, task: Task) -> None:
+    """In one line, for --quiet: columns with which any verdict is of no use."""
+    names = [
+        repr(column.name)
+        for column in task.report.columns
+        if any(text.startswith(LEAK) for text in column.warnings)
+    ]
+    if names:
+        tell = "tells" if len(names) == 1 else "tell"
+        text = f"{', '.join(names)} {tell} the classes apart alone: known only afterwards? Then --drop it."
+        console.print(Text("warning: ", style="yellow").append(text, style="default"), soft_wrap=True)
 
 
 def show_split(console: Console, split: Split) -> None:
@@ -81,7 +95,10 @@ def show_result(console: Console, comparison: Any) -> None:
     for row, line in zip(rows, told, strict=True):
         differences.add_row(_label(row.measure), *(between.join(filter(None, parts)) for parts in line))
     console.print(differences)
-    console.print(Text("▲ shown to be better, ▼ shown to be worse", style="dim"))
+    decide = ", ".join(row.measure.name for row in rows if row.primary)
+    console.print(
+        Text(f"▲ shown to be better, ▼ shown to be worse. ▲ decides only in {decide}; ▼ in all.", style="dim")
+    )
 
     verdict = comparison.verdict
     console.print()

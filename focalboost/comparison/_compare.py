@@ -70,9 +70,12 @@ def compare(
     drop : names of columns of X, default=()
         Columns that are no features.
     cost_alarm : float > 0, optional
-        Cost of a look at a row; with `cost_missed` the threshold and the expected cost are stated.
+        Cost of a false alarm: what is lost when a good row is stopped, or looked at for nothing. With
+        `cost_missed` the threshold and the expected cost are stated.
     cost_missed : float > 0 or "amount", optional
-        Cost of a missed positive row, or its amount.
+        Cost of a missed positive row, or its amount. A true alarm costs nothing: where each look costs c and
+        a miss loses L, pass cost_alarm=c and cost_missed=L - c, so that rows with a probability above c / L
+        are alerts.
     alert_rate : float in (0, 1], default=0.01
         Budget: the share of rows that can be looked at.
     alerts_per_day : float > 0, optional

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Lock
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from scipy.special import expit
@@ -36,6 +37,9 @@ from focalboost.tuning import (
     suggest_log_loss,
 )
 
+# Attribute of a trial that runs, and who runs it: a process number may be given again.
+PROCESS, THIS_PROCESS = "compared_by", uuid4().hex
+_running: set[tuple[str, int]] = set()  # of this process
 FAILED = "error"  # attribute of a trial that cannot be trained
 SMALL = 3_000_000  # numbers in the rows that are trained on
 N_STARTUP = 8  # trials before the pruner and the sampler look at others
@@ -251,8 +255,7 @@ def run_trials(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=N_STARTUP),
         load_if_exists=True,
     )
-    # Of a process that was killed. The sampler draws the same point again, so that none need be enqueued.
-    retry_stale_trials(study, max_retry=0, unclaimed_after=5.0)
+    fail_dead_trials(study)
     objective.enqueue_baseline(study)
     if progress is not None:
         progress.begin(contender, min(len(spent(study)), settings.trials), settings.trials)
@@ -267,10 +270,23 @@ def run_trials(
         elif any(not trial.state.is_finished() for trial in first):
             # Another process is at the last ones; if it is killed they are tried here.
             stop.wait(0.5)
-            retry_stale_trials(study, max_retry=0, unclaimed_after=5.0)
+            fail_dead_trials(study)
         else:
             break
     return study
+
+
+def fail_dead_trials(study: Any) -> None:
+    """Those of processes that are gone, and of calls of this process that ended in an error.
+
+    The sampler draws the same points again, so that none need be enqueued.
+    """
+    retry_stale_trials(study, max_retry=0, unclaimed_after=5.0)
+    state = load_optuna().trial.TrialState
+    for trial in study.get_trials(deepcopy=False, states=(state.RUNNING,)):
+        mine = trial.user_attrs.get(PROCESS) == THIS_PROCESS
+        if mine and (study.study_name, trial.number) not in _running:
+            study.tell(trial.number, state=state.FAIL)
 
 
 class Counted:
@@ -287,12 +303,17 @@ class Counted:
     def __call__(self, trial: Any) -> Any:
         place = sum(other.number < trial.number for other in claimed(trial.study))
         seed = int(np.random.SeedSequence([*self.seed, place]).generate_state(1)[0])
+        trial.set_user_attr(PROCESS, THIS_PROCESS)
         trial.study.sampler = load_optuna().samplers.TPESampler(n_startup_trials=N_STARTUP, seed=seed)
+        key = trial.study.study_name, trial.number
+        _running.add(key)
         try:
             return self.objective(trial)
         except ValueError as error:
             trial.set_user_attr(FAILED, str(error))  # and is spent
             raise
+        finally:
+            _running.discard(key)
 
 
 def study_name(contender: Contender, objective: CrossValidatedObjective, settings: Settings) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from focalboost.comparison._types import Floats, Judgement, Measure
 
 LEAST_KNOWN = 0.95  # share of the replicates that must have a value
-EPSILON = 1e-12  # a spread below is rounding
+EPSILON = 1e-12  # of the values: a spread below is rounding
 LEAST_INFORMATIVE = 20
 N_DRAWS = 50_000  # the quantile is then good for 0.01
 
@@ -25,7 +25,7 @@ class Line:
     value: float  # of the one
     other_value: float
     gain: float  # NaN where one of them cannot be computed
-    error: float  # its standard error, of the bootstrap
+    error: float  # its standard error, of the bootstrap; of costs that of `_judgement._least_error` if larger
     deviations: Floats  # of the replicates from their mean, in standard errors; empty where there is no error
 
     @property
@@ -62,9 +62,12 @@ def line(judgement: Judgement, one: str, other: str, index: int) -> Line:
     if known.mean() >= LEAST_KNOWN:
         mean = replicates[known].mean()
         error = float(np.sqrt(np.mean((replicates[known] - mean) ** 2)))
-        if error > EPSILON:
+        # Relative, as costs come in any unit.
+        if error > EPSILON * max(abs(value), abs(other_value)):
             # Replicates without a value count as no deviation: there are few.
             deviations = np.where(known, replicates - mean, 0.0) / error
+            if judgement.least_errors is not None:
+                error = max(error, float(judgement.least_errors[a, b, index]))
     return Line(one, other, measure, float(value), float(other_value), gain, error, deviations)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from focalboost import _validation
 from focalboost.comparison._bootstrap import intervals
+from focalboost.comparison._contenders import spent
 from focalboost.comparison._figures import in_order
 from focalboost.comparison._page import table
 from focalboost.comparison._verdict import BASE
@@ -30,8 +31,8 @@ FORMAT = 1
 ENDINGS = {"xgboost": (".ubj", ".json"), "lightgbm": (".txt",)}
 ONNX = ".onnx"
 INTERVALS = (
-    "95 %, of each line alone; what is shown to be better or worse is decided by wider ones, which allow for "
-    "the number of lines"
+    "95 %, of each line alone; what is shown to be better or worse is decided by those of the page, 90 %, "
+    "5 % on either side, which allow for the number of lines"
 )
 
 
@@ -42,6 +43,7 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     It has the ending of `path`: by that boosters choose the format.
     """
+    check_place(path)
     target = Path(path).expanduser().resolve()  # a link stays one
     temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
     try:
@@ -53,6 +55,22 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_place(path: str | os.PathLike[str], name: str = "path") -> None:
+    """Whether a file can be made or replaced there."""
+    given, place = f"{name} == {str(path)!r}", Path(path).expanduser().resolve()
+    if place.is_dir():
+        raise IsADirectoryError(f"{given}, must be a file: it is a folder. Add a name.")
+    if not place.parent.is_dir():
+        raise FileNotFoundError(
+            f"{given}, must be in a folder that exists: there is no {place.parent}. Create it, or correct "
+            "the path."
+        )
+    if not os.access(place.parent, os.W_OK):
+        raise PermissionError(f"{given}, must be in a folder where files can be made: {place.parent} is not.")
+    if place.exists() and not place.is_file():
+        raise ValueError(f"{given}, must be a regular file: it is a device or a pipe.")
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -97,11 +115,14 @@ def write_model(comparison: Any, path: str | os.PathLike[str]) -> None:
     ------
     ValueError
         If the ending is not one of the booster's.
+    FileNotFoundError, IsADirectoryError, PermissionError
+        If no file can be made there.
     ImportError
         If ONNX is asked for and what comes with the extra `onnx` is not installed.
     """
     booster = comparison.settings.booster
     check_ending(path, booster)
+    check_place(path)
     model = comparison.final_model()
     with replaced(path) as temporary:
         if temporary.suffix.lower() == ONNX:
@@ -161,7 +182,10 @@ def result_dict(comparison: Any) -> dict[str, Any]:
             "n_replicates": len(judgement.replicates),
             "sentences": judgement.sentences,
         },
-        "contenders": {trained.contender.key: _contender(trained) for trained in comparison.trained},
+        "contenders": {
+            trained.contender.key: _contender(trained, comparison.settings.trials)
+            for trained in comparison.trained
+        },
         "data": _data(comparison.task),
         "split": {
             "kind": split.kind,
@@ -220,7 +244,7 @@ def minus_log_loss(judgement: Judgement) -> Judgement:
     )
 
 
-def _contender(trained: Trained) -> dict[str, Any]:
+def _contender(trained: Trained, trials: int) -> dict[str, Any]:
     return {
         "name": trained.contender.name,
         "says": trained.contender.says,
@@ -229,7 +253,8 @@ def _contender(trained: Trained) -> dict[str, Any]:
         "rounds": trained.rounds,
         "fold_scores": trained.fold_scores,
         "study": None if trained.study is None else trained.study.study_name,
-        "n_trials": 0 if trained.study is None else len(trained.study.get_trials(deepcopy=False)),
+        # A storage may have more of them, or some that another run was killed in.
+        "n_trials": 0 if trained.study is None else len(spent(trained.study)[:trials]),
         "seconds": trained.seconds,
     }
 

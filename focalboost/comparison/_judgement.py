@@ -18,6 +18,7 @@ from focalboost.comparison._measures import (
 from focalboost.comparison._types import Floats, Integers, Judgement, Measure, Settings, Split, Task, Trained
 from focalboost.metrics import threshold_for_cost
 
+NEARLY_ALL = 0.9995  # a cap that rounds to 100 % is none
 # What `Settings.measure` may be called, and its line here.
 TUNED = {
     "average_precision": "average_precision",
@@ -45,6 +46,9 @@ def judge(task: Task, split: Split, settings: Settings, trained: Sequence[Traine
         for measure, column, keep in zip(held.measures, computed.T, kept, strict=True)
         if keep
     ]
+    least = np.zeros((len(trained), len(trained), len(kept)))
+    for k in [k for k, measure in enumerate(held.measures) if measure.key == "expected_cost"]:
+        least[:, :, k] = [[_least_error(held, one, other) for other in trained] for one in trained]
     return Judgement(
         measures=measures,
         keys=[each.contender.key for each in trained],
@@ -56,6 +60,7 @@ def judge(task: Task, split: Split, settings: Settings, trained: Sequence[Traine
         n_rows=len(held.y),
         n_positive=int(held.y.sum()),
         n_informative=len(np.unique(held.units.code[held.y])),
+        least_errors=least[:, :, kept],
     )
 
 
@@ -231,12 +236,42 @@ class _Scored:
             }
 
 
-def _costs(held: _Held, p: Floats) -> Floats:
-    """Of each row, where alerts are raised by the threshold that a true probability gives."""
+def _alert(held: _Held, p: Floats) -> Booleans:
+    """By the threshold that a true probability gives."""
     assert held.cost_alarm is not None
     assert held.cost_missed is not None
-    threshold = threshold_for_cost(cost_alarm=held.cost_alarm, cost_missed=held.cost_missed)
-    alert = p > threshold
+    return np.asarray(p > threshold_for_cost(cost_alarm=held.cost_alarm, cost_missed=held.cost_missed))
+
+
+def _least_error(held: _Held, one: Trained, other: Trained) -> float:
+    """Standard error of the difference in mean cost, from probabilities instead of labels.
+
+    Two contenders differ in cost on the rows that one alerts and the other lets pass: often hundreds, of
+    which few or none are positive at hand. Then the one with fewer alerts saves false alarms, the bootstrap
+    has not seen what it will miss, and its error is far too small: where probabilities were too low by 0.4 in
+    log-odds, which costs more, they were recommended in 20 of 60 comparisons (the last scenario of
+    benchmarks/compare_verdict.py); with this error in 0 of 100. So the labels of those rows count with their
+    probability, the mean of both contenders, whatever came true.
+    """
+    assert held.cost_alarm is not None
+    assert held.cost_missed is not None
+    p, q = np.asarray(one.probability, np.float64), np.asarray(other.probability, np.float64)
+    if np.isnan(p).any() or np.isnan(q).any():
+        return 0.0
+    here = _alert(held, p)
+    apart = here != _alert(held, q)
+    p = (p + q) / 2.0
+    missed, alarm = held.cost_missed, held.cost_alarm
+    saved = np.where(apart, np.where(here, 1.0, -1.0) * (p * missed - (1.0 - p) * alarm), 0.0)
+    of_labels = np.where(apart, p * (1.0 - p) * (missed + alarm) ** 2, 0.0)
+    return float(np.sqrt((of_labels.mean() + saved.var()) / len(p)))
+
+
+def _costs(held: _Held, p: Floats) -> Floats:
+    """Of each row."""
+    alert = _alert(held, p)
+    assert held.cost_alarm is not None
+    assert held.cost_missed is not None
     missed, alarm = held.cost_missed, held.cost_alarm
     return np.asarray(np.where(held.y, np.where(alert, 0.0, missed), np.where(alert, alarm, 0.0)), np.float64)
 
@@ -259,8 +294,8 @@ def _measures(held: _Held, task: Task, settings: Settings) -> list[Measure]:
         named = task.amount_name or "its amount"
         missed = named if settings.cost_missed == "amount" else f"{held.cost_missed:,.6g}"
         says = (
-            f"Mean cost of a row: {held.cost_alarm:,.6g} for a false alert and {missed} for a missed "
-            "positive row, with an alert where the probability says that it is the cheaper of the two."
+            f"Mean cost of a row: {held.cost_alarm:,.6g} for a false alarm and {missed} for a missed "
+            "positive row, with an alert where by its probability letting the row pass would lose more."
         )
         lines.append(Measure("expected_cost", "cost of a row", False, 3, says))
     return [
@@ -315,12 +350,13 @@ def _at_budget(held: _Held, task: Task) -> list[Measure]:
             )
     if held.first is None:
         return lines
-    number, days = f"{held.first:,.6g}", "" if held.day is None else " a day"
-    counted = "rows" if group is None else f"of {group}"
-    best = f"the {number} {'rows' if group is None else f'values of {group}'}{days} with the highest scores"
+    days = "" if held.day is None else " a day"
+    rows = counted(held.first, "row" if group is None else f"value of {group}", alone="")
+    first = f"the {rows}{days}"
+    best = f"{first} with the highest score{'' if held.first == 1.0 else 's'}"
     known = "" if group is None or held.day is None else " Those found are left out of later days."
     if held.rate is None:
-        shown = f"at {number} alerts a day"
+        shown = f"at {counted(held.first, 'alert')} a day"
         what = "positive rows" if group is None else f"values of {group} that have positive rows"
         says = f"Share of the {what} ({positive}) that are found by looking at {best}.{known}"
         # Where groups are counted, each with several days, how many can be found is no simple sum.
@@ -336,8 +372,16 @@ def _at_budget(held: _Held, task: Task) -> list[Measure]:
             lines.append(Measure(key, f"value found {shown}", True, 3, says, cap=cap))
     says = f"Of {best}, the share that has a positive row.{known}"
     key = "precision_at_groups" if held.day is None else "precision_at_alerts_per_day"
-    lines.append(Measure(key, f"precision of the first {number} {counted}{days}", True, 3, says))
+    lines.append(Measure(key, f"precision of the first {rows}{days}", True, 3, says))
     return lines
+
+
+def counted(number: float, what: str, alone: str = "1 ") -> str:
+    """As "1 alert", "2.5 alerts", "1,000 values of card"."""
+    if number == 1.0:
+        return f"{alone}{what}"
+    first, *rest = what.split(" ")
+    return " ".join((f"{number:,.6g}", f"{first}s", *rest))
 
 
 def _digits(measure: Measure, values: Floats) -> int:
@@ -354,10 +398,12 @@ def _sentences(held: _Held, task: Task) -> list[str]:
     which = f"({task.target_name} = {task.target_names[1]})"
     said = [f"Of the {n:,} held-out rows, {n_positive:,} are positive {which}, {share:.3g} %."]
     budget = (
-        f"{100.0 * held.rate:.6g} % of the rows" if held.rate is not None else f"{held.first:,.6g} rows a day"
+        f"{100.0 * held.rate:.6g} % of the rows"
+        if held.rate is not None
+        else f"{counted(float(held.first or 0.0), 'row')} a day"
     )
     for measure in held.measures:
-        if measure.cap is not None and measure.cap < 1.0:
+        if measure.cap is not None and measure.cap < NEARLY_ALL:
             what = "the positive rows" if measure.key.startswith("recall") else "their value"
             said.append(
                 f"The budget is {budget}: nobody can find more than {100.0 * measure.cap:.3g} % of {what}."

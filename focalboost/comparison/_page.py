@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from focalboost.comparison import _verdict
 from focalboost.comparison._extra import extra
 from focalboost.comparison._figures import Compared, in_order, trials_of
+from focalboost.comparison._judgement import NEARLY_ALL
 from focalboost.comparison._pictures import pictures
 from focalboost.comparison._types import Measure, Settings, Threshold
-from focalboost.comparison._verdict import BASE, LEVEL, UNTUNED, _shown, is_primary
+from focalboost.comparison._verdict import BASE, LEVEL, UNTUNED, is_primary
 from focalboost.comparison._verdict import _compare as compare_lines
 
 TEMPLATE = "page.html.jinja"
@@ -85,6 +87,7 @@ def render(comparison: Compared) -> str:
         booster={"xgboost": "XGBoost", "lightgbm": "LightGBM"}[comparison.settings.booster],
         rows=table(comparison),
         level=f"{LEVEL:.0f}",
+        nearly_all=NEARLY_ALL,
         parts=parts(comparison),
         warnings=warnings_of(comparison),
         most_warnings=MOST_WARNINGS,
@@ -158,13 +161,9 @@ def _cell(value: str, compared: Any, m: int) -> Cell:
         return f"{size} {'nearer' if difference >= 0.0 else 'further'}"
 
     # What chooses a contender is one family of lines, what speaks against it or stands beside it another.
-    primary = any(each is line for each in compared.primary)
-    times = compared.better_by if primary and line.gain > 0.0 else compared.worse_by
-    word, mark = "not shown to differ", "="
-    if _shown(line, times):
-        word, mark = "better", "▲"
-    elif any(each is line for each in compared.worse):
-        word, mark = "worse", "▼"
+    times = compared.times(line)
+    word = compared.mark(line) or "not shown to differ"
+    mark = {"better": "▲", "worse": "▼"}.get(word, "=")
     interval = ""
     if line.known and np.isfinite(times):
         ends = sorted(sign * line.gain + np.array([-1.0, 1.0]) * times * line.error)
@@ -188,7 +187,7 @@ def _number(value: float, digits: int) -> str:
 
 
 def signed(value: float, digits: int) -> str:
-    return NOTHING if np.isnan(value) else f"{value:+,.{digits}f}".replace("-", "\u2212")
+    return NOTHING if np.isnan(value) else _verdict.signed(value, digits).replace("-", "\u2212")
 
 
 # ---------------------------------------------------------------------- the rest

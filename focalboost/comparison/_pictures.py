@@ -133,7 +133,7 @@ def _cost(comparison: Compared) -> Picture:
         "What does it cost?",
         partial(_figures.cost, comparison),
         f"Cost per 1,000 rows over the threshold, for each contender. {paid}",
-        f"Far left nearly everything is reviewed, far right nothing. {threshold} {paid}",
+        f"Far left nearly every row is an alert, far right none. {threshold} {paid}",
     )
 
 
@@ -195,7 +195,7 @@ def _paid(comparison: Compared) -> str:
         for trained in _figures.drawn(comparison)
     ]
     nothing = 1000.0 * float(np.mean(costs["cost_missed"] * y))
-    return f"Cost per 1,000 rows there: {'; '.join(paid)}; without any review {_money(nothing)}."
+    return f"Cost per 1,000 rows there: {'; '.join(paid)}; without any alert {_money(nothing)}."
 
 
 def _gained(comparison: Compared) -> str:

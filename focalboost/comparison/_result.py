@@ -99,7 +99,9 @@ class Comparison:
         -------
         DataFrame
             Indexed by contender and measure; columns "value", "difference" from tuned log loss, and "low"
-            and "high", the 95 % bootstrap interval of the difference, of that line alone.
+            and "high", the 95 % bootstrap interval of the difference, of that line alone. Those of the page,
+            by which the verdict is decided, are of 90 %, 5 % on either side, and allow for the number of
+            lines.
         """
         judgement = self.judgement
         differences = minus_log_loss(judgement)

@@ -14,6 +14,9 @@ from focalboost.comparison._types import Settings, Task
 
 # Measures of a ranking or of probabilities; those that need a threshold say nothing of rare classes.
 MEASURES = ("average_precision", "roc_auc", "neg_log_loss", "neg_brier_score")
+# Costs beyond are a slip, and thresholds and margins of such ratios are lost in rounding.
+COSTS = (1e-6, 1e12)
+LARGEST_RATIO = 1e9
 
 
 def check_settings(
@@ -128,9 +131,14 @@ def _check_costs(task: Task, cost_alarm: Any, cost_missed: Any) -> None:
         raise ValueError(f"{given} is given, must be with {missing}: one cost alone decides nothing.")
     if cost_alarm is None:
         return
-    _positive("cost_alarm", cost_alarm)
+    alarm = _cost("cost_alarm", cost_alarm)
     if not isinstance(cost_missed, str):
-        _positive("cost_missed", cost_missed)
+        missed = _cost("cost_missed", cost_missed)
+        if not 1.0 / LARGEST_RATIO <= missed / alarm <= LARGEST_RATIO:
+            raise ValueError(
+                f"cost_alarm == {cost_alarm!r} and cost_missed == {cost_missed!r}, must differ by a "
+                f"factor of {LARGEST_RATIO:g} at most: no model is asked for a probability so near 0 or 1."
+            )
     elif cost_missed != "amount":
         raise ValueError(f"cost_missed == {cost_missed!r}, must be a number > 0 or 'amount'.")
     elif task.amount is None:
@@ -138,6 +146,21 @@ def _check_costs(task: Task, cost_alarm: Any, cost_missed: Any) -> None:
             "cost_missed == 'amount', must be a number where rows have no amount: name its column with "
             "amount=."
         )
+    elif task.amount.max() > COSTS[1]:
+        raise ValueError(
+            f"cost_missed == 'amount', of which the largest is {task.amount.max():g}, must be at most "
+            f"{COSTS[1]:g}: state amounts and cost_alarm in a larger unit."
+        )
+
+
+def _cost(name: str, value: Any) -> float:
+    number = _positive(name, value)
+    if not COSTS[0] <= number <= COSTS[1]:
+        raise ValueError(
+            f"{name} == {value!r}, must be from {COSTS[0]:g} to {COSTS[1]:g}: state all costs in another "
+            "unit."
+        )
+    return number
 
 
 def _positive(name: str, value: Any) -> float:

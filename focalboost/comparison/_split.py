@@ -24,6 +24,7 @@ FEWEST_HELD_OUT = 20  # positive rows: with fewer, an interval of any measure is
 FEWEST_IN_FOLD = 5
 MOST_GROUPS = 1000  # that scikit-learn is given: it takes half a millisecond for each
 UNITS = ((86_400.0, "day"), (3_600.0, "hour"), (60.0, "minute"), (1.0, "second"))
+DAYS_OF_UTC = "days are those of UTC"  # how the report's note on time zones ends
 LONGER = "Give a larger table, fewer folds"
 
 
@@ -72,7 +73,7 @@ def split_rows(task: Task, *, folds: int, test_size: float = 0.25, gap: float = 
         split = _in_words(task, train, test, parts)
     else:
         split = _in_time(task, rows, folds, test_size, gap, seed)
-    _check(task, split, folds)
+    _check(task, split, folds, gap)
     split.warnings.extend(_warnings(task, split))
     return split
 
@@ -83,13 +84,7 @@ def _in_time(task: Task, rows: Integers, folds: int, test_size: float, gap: floa
     (start,) = _starts(task, task.when, [rows.size - round(rows.size * test_size)], "the held-out rows")
     apart, in_gap = _before_and_after(task, rows, start, gap, seed)
     train, test = apart.train, apart.test
-    if train.size == 0:
-        raise ValueError(
-            f"gap == {_gap(task, gap)}, must leave rows to train on before the {_counts(task, test)} "
-            "that are held out; none is early enough. Give a shorter gap, or do without groups."
-            if gap > 0
-            else f"group == {task.group_name!r}, must leave rows to train on: hold out fewer rows."
-        )
+    _check_rows_left(task, apart, start, gap)
     # The first fold trains on a block too, before the gap.
     first = int((task.when[train] < task.when[train].min() + gap).sum())
     targets = [first + (train.size - first) * k // (folds + 1) for k in range(1, folds + 1)]
@@ -133,14 +128,34 @@ def _in_time(task: Task, rows: Integers, folds: int, test_size: float, gap: floa
     )
 
 
+def _check_rows_left(task: Task, apart: Apart, start: float, gap: float) -> None:
+    """Whether the gap, and keeping groups apart, left rows to train on and rows to judge by."""
+    if apart.train.size and apart.test.size:
+        return
+    assert task.when is not None
+    if not np.any(task.when <= start - gap):
+        raise ValueError(
+            f"gap == {_gap(task, gap)}, must leave rows to train on before the {_counts(task, apart.test)} "
+            "that are held out; none is early enough. Give a shorter gap."
+        )
+    assert task.groups is not None
+    number, part = np.unique(task.groups).size, "trained on" if apart.train.size == 0 else "held out"
+    raise ValueError(
+        f"group == {task.group_name!r}, must leave rows to train on and to hold out once groups are kept "
+        f"apart; of {_number(number, 'group')} none is left to be {part}. Name a column with more groups, or "
+        "do without groups."
+    )
+
+
 def _starts(task: Task, when: Floats, targets: Sequence[int], of: str) -> list[float]:
     """Times at which parts begin: those nearest to the wanted numbers of rows, as no time is divided."""
     times, count = np.unique(when, return_counts=True)
     border = np.cumsum(count)[:-1]  # rows before times[1], times[2], ...
     if border.size < len(targets):
+        cure = LONGER if len(targets) > 1 else "Give a larger table"
         raise ValueError(
             f"time == {task.time_name!r}, must have more than {len(targets)} different times for {of}; among "
-            f"{when.size:,} rows it has {times.size:,}. {LONGER}, or do without the time column."
+            f"{when.size:,} rows it has {times.size:,}. {cure}, or do without the time column."
         )
     chosen: list[int] = []
     for k, target in enumerate(targets):
@@ -172,9 +187,9 @@ def _apart(task: Task, train: Integers, test: Integers, seed: int) -> Apart:
     positive = task.y[train] == 1
     if costly.sum() <= FEW * train.size and (costly & positive).sum() <= FEW * positive.sum():
         return Apart(train[~costly], test, both.size, divided=False)
-    # Of the groups with positive rows half go to each side, and so of the others.
-    positive_groups = np.concatenate([of_train[positive], of_test[task.y[test] == 1]])
-    has_positive = np.isin(both, positive_groups)
+    # Of the groups with positive earlier rows half go to each side, and so of the others. Labels of later
+    # rows must not be looked at: they would decide what is trained on.
+    has_positive = np.isin(both, of_train[positive])
     rng = np.random.default_rng(seed)
     drawn = np.concatenate([rng.permutation(both[has_positive]), rng.permutation(both[~has_positive])])
     trained_on, judged_by = drawn[0::2], drawn[1::2]
@@ -263,7 +278,7 @@ def _in_words(task: Task, train: Integers, test: Integers, parts: list[tuple[Int
 
 
 # ---------------------------------------------------------------------- what is wrong
-def _check(task: Task, split: Split, folds: int) -> None:
+def _check(task: Task, split: Split, folds: int, gap: float) -> None:
     parts = [("trained on", split.train), ("held out", split.test)]
     for k, (train, valid) in enumerate(split.folds):
         parts.append((f"trained on in fold {k + 1}", split.train[train]))
@@ -271,13 +286,16 @@ def _check(task: Task, split: Split, folds: int) -> None:
     for what, rows in parts:
         missing = [label for label in (0, 1) if not np.any(task.y[rows] == label)]
         if missing:
-            cures = [LONGER]
-            cures += ["a shorter gap"] * bool(split.left_out.size)
-            cures += ["or do without the time column"] * (task.when is not None)
-            cures += ["or do without groups"] * (task.groups is not None)
+            in_fold = "fold" in what
+            cures = ["a larger table"]
+            cures += ["fewer folds"] * (in_fold and folds > 1)
+            cures += ["a shorter gap"] * (gap > 0)
+            without = ["the time column"] * (task.when is not None)
+            without += ["groups"] * (task.groups is not None)
+            end = f", or do without {' or '.join(without)}" if without else ""
             raise ValueError(
-                f"{f'folds == {folds},' if 'fold' in what else 'the split'} must leave rows of both classes "
-                f"in every part; {what} are {_counts(task, rows)}. {', '.join(cures)}."
+                f"{f'folds == {folds},' if in_fold else 'the split'} must leave rows of both classes in "
+                f"every part; {what} are {_counts(task, rows)}. Give {_any_of(cures)}{end}."
             )
 
 
@@ -318,6 +336,10 @@ def _hashes(X: NDArray[np.float32]) -> NDArray[np.uint64]:
 
 
 # ---------------------------------------------------------------------- in words
+def _any_of(cures: Sequence[str]) -> str:
+    return cures[0] if len(cures) == 1 else f"{', '.join(cures[:-1])} or {cures[-1]}"
+
+
 def _counts(task: Task, rows: Integers) -> str:
     return f"{_number(rows.size, 'row')} ({int(task.y[rows].sum()):,} positive)"
 
@@ -332,8 +354,14 @@ def _trained_in_time(task: Task, apart: Apart) -> str:
     named = "" if task.when_is_date else f"{task.time_name} "
     return (
         f"Trained on {_counts(task, apart.train)} from {named}{first[0]} to {first[1]}; held out: the "
-        f"{_counts(task, apart.test)} after that, from {named}{last[0]} to {last[1]}."
+        f"{_counts(task, apart.test)} after that, from {named}{last[0]} to {last[1]}{_zone(task)}."
     )
+
+
+def _zone(task: Task) -> str:
+    """Where times had zones: they need not be those of the reader's clock."""
+    notes = next((column.notes for column in task.report.columns if column.used_as == "time"), ())
+    return " (times and days of UTC)" if any(note.endswith(DAYS_OF_UTC) for note in notes) else ""
 
 
 def _span(task: Task, when: Floats) -> tuple[str, str]:

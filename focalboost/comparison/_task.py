@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.utils import Bunch
 
+CALLED_TIME = ("step", "time", "timestamp", "date")  # by which `load_table` knows a time column of a file
 SIMULATED_FROM = "2025-01-01T00"  # the simulated hours count from here
 # 400 frauds, of which about 80 are held out: enough for an interval, few enough to tune on in a minute.
 SIMULATED_ROWS = 30_000
@@ -84,8 +86,8 @@ def task_from_arrays(
     y : array-like of shape (n_samples,), or name of a column of X
         Two classes.
     time, groups, amount : array-like of shape (n_samples,), name of a column of X, or None
-        Times order the rows: numbers or dates; None takes a column of X that is named so, as `load_table`
-        does, False takes none. Groups say whose a row is. Amounts are >= 0; a column of X stays a feature.
+        Times order the rows: numbers or dates; None or False is none, whatever columns are called. Groups
+        say whose a row is. Amounts are >= 0; a column of X stays a feature.
     positive, drop
         As for `load_table`.
 
@@ -104,14 +106,19 @@ def task_from_arrays(
     index = getattr(X, "index", None)
     columns = [str(name) for name in frame.columns]
     target = _placed(frame, "y", y, "y", index, columns)
-    when = time if time is None or time is False else _placed(frame, "time", time, "time", index, columns)
+    when: str | Literal[False] = False
+    if time is not None and time is not False:
+        when = _placed(frame, "time", time, "time", index, columns)
     group = None if groups is None else _placed(frame, "groups", groups, "group", index, columns)
     money = None if amount is None else _placed(frame, "amount", amount, "amount", index, columns)
     unused = [drop] if isinstance(drop, str) else [str(name) for name in drop]
     if money is not None and money not in columns:
         unused.append(money)  # known of the row, but not given as a feature
     bunch = load_table(frame, target, time=when, group=group, amount=money, positive=positive, drop=unused)
-    return _task(bunch, "DataFrame" if hasattr(X, "columns") else "arrays", money)
+    task = _task(bunch, "DataFrame" if hasattr(X, "columns") else "arrays", money)
+    if time is None:
+        task.warnings.extend(_time_by_name(task))
+    return task
 
 
 def simulated_task(
@@ -129,7 +136,12 @@ def simulated_task(
         amount=pandas.Series(log.columns["amount"], name="amount"),
     )
     source = "simulated transactions"
-    return replace(task, source=source, report=replace(task.report, file=source))
+    # Nobody named a column.
+    chosen = [
+        c if c.chosen_by == "its kind" else replace(c, chosen_by="the simulation")
+        for c in task.report.columns
+    ]
+    return replace(task, source=source, report=replace(task.report, file=source, columns=tuple(chosen)))
 
 
 # ---------------------------------------------------------------------- arrays
@@ -150,7 +162,14 @@ def _frame(X: Any) -> pd.DataFrame:
         frame = pandas.DataFrame(values, columns=names).infer_objects()
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise ValueError(f"X has shape {frame.shape}, must have at least one row and one column.")
-    return frame.set_axis([str(name) for name in frame.columns], axis=1)
+    names = [str(name) for name in frame.columns]
+    doubled = [f"{name!r} ({count} times)" for name, count in Counter(names).items() if count > 1]
+    if doubled:
+        raise ValueError(
+            "X == a DataFrame, must have a name of its own for each column; doubled are "
+            f"{', '.join(doubled[:5])}. Rename or remove all but one."
+        )
+    return frame.set_axis(names, axis=1)
 
 
 def _placed(
@@ -223,6 +242,22 @@ def _task(bunch: Bunch, source: str, amount_name: str | None) -> Task:
         report=report,
         warnings=_warnings(bunch),
     )
+
+
+def _time_by_name(task: Task) -> list[str]:
+    """A file's column of such a name orders its rows; of arrays only what is passed as time does."""
+    names = [
+        column.name
+        for column in task.report.columns
+        if column.name.lower() in CALLED_TIME
+        and column.used_as == "number"
+        and column.name in task.feature_names
+    ]
+    return [
+        f"No column orders the rows, so they are split at random, and {name!r} is a feature. If it says when "
+        f"a row was, pass time={name!r} to hold out later rows."
+        for name in names[:1]
+    ]
 
 
 def _warnings(bunch: Bunch) -> list[str]:

@@ -8,9 +8,12 @@ import numpy as np
 from scipy.special import expit, logit
 
 from focalboost.comparison._bootstrap import days_of
+from focalboost.comparison._judgement import counted
 from focalboost.comparison._measures import Daily
 from focalboost.comparison._types import Floats, Settings, Split, Task, Threshold, Trained
 from focalboost.metrics import threshold_for_alert_rate, threshold_for_cost
+
+WHY = "there the expected loss of letting it pass is larger than that of a false alarm."
 
 
 def thresholds(
@@ -42,15 +45,15 @@ def _for_costs(task: Task, settings: Settings, model: Any) -> Threshold:
     if settings.cost_missed == "amount":
         amount = task.amount_name or "amount"
         says = (
-            f"Look at a row where its probability is above {alarm} / ({alarm} + {amount}): there a look is "
-            "expected to be cheaper than none. Each row has its own threshold."
+            f"Look at a row where its probability is above {alarm} / ({alarm} + {amount}): {WHY} Each row "
+            "has its own threshold."
         )
         return Threshold("cost", None, None, says)
     assert settings.cost_missed is not None
     p = float(threshold_for_cost(cost_alarm=settings.cost_alarm, cost_missed=settings.cost_missed))
     says = (
         f"Look at a row where its probability is above {alarm} / ({alarm} + {settings.cost_missed:,.6g}) = "
-        f"{p:.6g}: there a look is expected to be cheaper than none."
+        f"{p:.6g}: {WHY}"
     )
     return Threshold("cost", p, margin_of(model, p), says)
 
@@ -64,7 +67,8 @@ def _for_budget(task: Task, split: Split, settings: Settings, trained: Trained, 
     else:
         score, n_days = _scores_of_days(task, split, score)
         per_day = len(score) / n_days
-        rate, stated = settings.alerts_per_day / per_day, f"{settings.alerts_per_day:,.6g} alerts a day"
+        rate = settings.alerts_per_day / per_day
+        stated = f"{counted(settings.alerts_per_day, 'alert')} a day"
         if task.groups is not None:
             rows = f"values of {task.group_name or 'the group'}, each with its highest score of a day,"
     if rate >= 1.0:
@@ -74,7 +78,9 @@ def _for_budget(task: Task, split: Split, settings: Settings, trained: Trained, 
     try:
         found = threshold_for_alert_rate(score, alert_rate=rate)
     except ValueError as error:  # after hours of training, no reason to lose them
-        return Threshold("budget", None, None, f"There is no threshold for {stated}: {error}")
+        return Threshold(
+            "budget", None, None, f"There is no threshold for {stated}: {_why_none(score, error)}"
+        )
     p = float(expit(found.threshold))
     says = (
         f"For {stated}: look at a row where its probability is above {p:.6g}. Of later {rows} of the same "
@@ -89,6 +95,17 @@ def _for_budget(task: Task, split: Split, settings: Settings, trained: Trained, 
     says += ". Where rows drift, so does the share: count alerts, and set the threshold anew."
     margin = margin_of(model, p) if 0.0 < p < 1.0 else None
     return Threshold("budget", p, margin, says, found.low, found.high)
+
+
+def _why_none(score: Floats, error: ValueError) -> str:
+    if not np.isfinite(score).all():
+        return str(error)
+    tied = int(np.count_nonzero(score == score.max()))
+    return (
+        f"{tied:,} of the {len(score):,} held-out scores are the highest, more than the budget has room for, "
+        "and nothing says which of them come first. Train more rounds, which tell them apart, or allow a "
+        "larger budget."
+    )
 
 
 def _scores_of_days(task: Task, split: Split, score: Floats) -> tuple[Floats, int]:

@@ -149,6 +149,8 @@ class Judgement:
     n_rows: int = 0  # held out
     n_positive: int = 0
     n_informative: int = 0  # of what is drawn, those with a positive row
+    # (n_contenders, n_contenders, n_measures): what the error of a difference is at least; None: 0.
+    least_errors: Floats | None = None
 
 
 @dataclass(frozen=True)

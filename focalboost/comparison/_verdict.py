@@ -10,7 +10,8 @@ only, so that only these are paid for; claims of "worse", which can only speak f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy.special import ndtri
@@ -30,6 +31,10 @@ NEGLIGIBLE = 0.002
 NEGLIGIBLE_CALIBRATION = 0.02
 # ... and the share of a loss or cost.
 NEGLIGIBLE_SHARE = 0.01
+_ASIDE = {
+    "better": "better, but in a line that does not decide",
+    "worse": "worse, though in a line that does not decide",
+}
 NAMES: dict[str, str] = {each.key: each.name for each in CONTENDERS}
 
 
@@ -51,6 +56,22 @@ class _Compared:
     def worse(self) -> list[Line]:
         found = [each for each in self.lines if _shown(each, self.worse_by, sign=-1.0) or _lost(each)]
         return sorted(found, key=lambda each: _distance(each) if each.known else -np.inf)
+
+    @property
+    def aside(self) -> list[Line]:
+        """Better in what decides nothing."""
+        found = [each for each in self.lines if self.mark(each) == "better" and each not in self.primary]
+        return sorted(found, key=_distance, reverse=True)
+
+    def mark(self, one: Line) -> Literal["better", "worse", ""]:
+        """What is shown of one of the lines: what the table marks, and the reasons tell."""
+        if _shown(one, self.times(one)):
+            return "better"
+        return "worse" if one in self.worse else ""
+
+    def times(self, one: Line) -> float:
+        """Half the interval, in standard errors: a gain in what decides has a family of its own."""
+        return self.better_by if one in self.primary and one.gain > 0.0 else self.worse_by
 
     @property
     def watched(self) -> list[Line]:
@@ -167,13 +188,16 @@ def _stay(judgement: Judgement, compared: dict[str, _Compared]) -> str:
             f"{_numbers(worse, one.worse_by)}."
         )
     lines = [(each, one.better_by) for one in compared.values() for each in one.primary if each.known]
-    start = f"Stay with log loss: nothing here is shown to be better on {rows}"
+    start = f"Stay with log loss: nothing is shown to be better in what decides on {rows}"
     if not lines:
         return f"{start}."
     closest, times = max(lines, key=lambda pair: _distance(pair[0]))
-    return (
-        f"{start}; {NAMES[closest.one]} came closest, with {closest.measure.name} {_numbers(closest, times)}."
-    )
+    name, measure = NAMES[closest.one], closest.measure
+    if _is_zero(closest.gain, measure.digits):
+        return f"{start}; {name} came closest, level in {_told(closest, times)}."
+    if closest.gain > 0.0:
+        return f"{start}; {name} came closest, with {_told(closest, times)}."
+    return f"{start}; none is ahead in any of it, and {name} came closest, with {_told(closest, times)}."
 
 
 def _distance(one: Line) -> float:
@@ -196,8 +220,18 @@ def _numbers(one: Line, times: float) -> str:
         return f"{said}, where {measure.target:g} is best"
     # As the table shows it: of a cost or loss, less is better.
     gain = one.gain if measure.higher_is_better else -one.gain
-    low, high = gain - times * one.error, gain + times * one.error
-    return f"{said} ({gain:+,.{digits}f}, {LEVEL:.0f} % interval {low:+,.{digits}f} to {high:+,.{digits}f})"
+    half = times * one.error
+    shown, low, high = (signed(each, digits) for each in (gain, gain - half, gain + half))
+    return f"{said} ({shown}, {LEVEL:.0f} % interval {low} to {high})"
+
+
+def signed(value: float, digits: int) -> str:
+    """With its sign; what rounds to 0 has none."""
+    return f"{0.0:.{digits}f}" if _is_zero(value, digits) else f"{value:+,.{digits}f}"
+
+
+def _is_zero(value: float, digits: int) -> bool:
+    return float(f"{value:.{digits}f}") == 0.0
 
 
 def _told(one: Line, times: float) -> str:
@@ -208,6 +242,7 @@ def _reasons(key: str, compared: _Compared) -> list[str]:
     name = _capital(NAMES[key])
     said = [f"{name}, better: {_told(each, compared.better_by)}." for each in compared.better]
     said += [f"{name}, worse: {_told(each, compared.worse_by)}." for each in compared.worse]
+    said += [f"{name}, {_ASIDE['better']}: {_told(each, compared.worse_by)}." for each in compared.aside]
     if not said:
         said.append(f"{name}: no line is shown to differ from log loss.")
     elif compared.better and compared.worse:
@@ -246,28 +281,57 @@ def _worth_tuning(judgement: Judgement, settings: Settings) -> list[str]:
     """Whether log loss gained from its trials, a question of its own."""
     if UNTUNED not in judgement.keys:
         return []
-    compared = _compare(judgement, settings, [(BASE, UNTUNED)])[BASE]
-    if compared.better:
-        return [f"Tuning was worth it: {_told(compared.better[0], compared.better_by)}."]
-    lost = [each for each in compared.worse if each in compared.primary]
-    if lost:
-        return [f"Tuning did not carry over to the held-out rows: {_told(lost[0], compared.worse_by)}."]
-    tuned = [each for each in compared.primary if each.measure.key == TUNED.get(settings.measure)]
-    shown = f": {_told(tuned[0], compared.better_by)}" if tuned and tuned[0].known else ""
-    return [f"Tuning is not shown to have gained anything{shown}."]
+    # The lines of the table, where untuned log loss stands beside log loss; told the other way round.
+    untuned = _compare(judgement, settings, [(UNTUNED, BASE)])[UNTUNED]
+    decides = [each for each in untuned.worse if each in untuned.primary]
+    said = []
+    if decides:
+        said.append(f"Tuning was worth it: {_of_tuned(decides[0], untuned)}.")
+    if untuned.better:
+        said.append(
+            f"Tuning did not carry over to the held-out rows: {_of_tuned(untuned.better[0], untuned)}."
+        )
+    if not said:
+        tuned = [each for each in untuned.primary if each.measure.key == TUNED.get(settings.measure)]
+        shown = f": {_of_tuned(tuned[0], untuned)}" if tuned and tuned[0].known else ""
+        said.append(f"Tuning is not shown to have gained anything in what decides{shown}.")
+    said += [
+        f"Tuned log loss, {_ASIDE[word]}: {_of_tuned(each, untuned)}."
+        for word, lines in (
+            ("better", [each for each in untuned.worse if each not in untuned.primary]),
+            ("worse", untuned.aside),
+        )
+        for each in lines
+    ]
+    return said
+
+
+def _of_tuned(one: Line, untuned: _Compared) -> str:
+    """Log loss beside untuned log loss, from the line of untuned log loss beside log loss."""
+    turned = replace(
+        one, one=one.other, other=one.one, value=one.other_value, other_value=one.value, gain=-one.gain
+    )
+    return _told(turned, untuned.times(one))
 
 
 def _rule(judgement: Judgement, settings: Settings) -> str:
     primary = [each.name for each in judgement.measures if is_primary(each, settings)]
+    of_cost = (
+        " Those of costs are at least as wide as the probabilities make them: of the rows that one contender "
+        "alerts and the other lets pass few may be positive by chance, and one may cost more than all others."
+        if any(each.key == "expected_cost" for each in judgement.measures)
+        else ""
+    )
     return (
         "Log loss is used unless another contender is shown to be better than tuned log loss in at least one "
         f"primary line ({', '.join(primary)}) and is shown to be worse in no line of the table. Shown means: "
         f"larger than {NEGLIGIBLE:g} (calibration {NEGLIGIBLE_CALIBRATION:g}; losses and costs "
-        f"{100 * NEGLIGIBLE_SHARE:g} %), and 0 is outside its {LEVEL:.0f} % interval, whose width allows for "
+        f"{100 * NEGLIGIBLE_SHARE:g} %), and 0 is outside its {LEVEL:.0f} % interval. That is "
+        f"{100 * ERROR_RATE:g} % on either side, as better and worse are asked apart. Its width allows for "
         "all primary lines of all contenders together (for all lines, where it speaks against). So if no "
         "contender were better than log loss, another would be recommended in at most "
         f"{100 * ERROR_RATE:g} of 100 comparisons. Intervals come from {len(judgement.replicates):,} paired "
-        f"bootstrap draws of {judgement.n_resampled:,} {judgement.resampled}. They are about these models on "
-        "later rows of the same kind, not about training them anew. Of two contenders that beat log loss the "
-        "better is used, or class weights where they do not differ."
+        f"bootstrap draws of {judgement.n_resampled:,} {judgement.resampled}.{of_cost} They are about "
+        "these models on later rows of the same kind, not about training them anew. Of two contenders that "
+        "beat log loss the better is used, or class weights where they do not differ."
     )

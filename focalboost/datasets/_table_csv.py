@@ -67,8 +67,8 @@ def read_csv(file: Path, text: TextFormat, as_written: AsWritten) -> list[Raw]:
         reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise ValueError(
             f"path == {str(file)!r}, must have as many cells in each line as names in the first, with quotes "
-            f"in pairs; pandas says: {reason} Mend the line, put cells that hold {sep!r} into quotes, "
-            "or pass sep=."
+            f"in pairs; pandas says: {reason.rstrip('.')}. Mend the line, remove lines above the names, put "
+            f"cells that hold {sep!r} into quotes, or pass sep=."
         ) from error
     except BROKEN as error:
         raise ValueError(
@@ -202,15 +202,28 @@ def _check_text(file: Path, text: TextFormat) -> None:
 
 def _check_header(file: Path, sep: str, encoding: str) -> list[str]:
     with _open(file) as handle, io.TextIOWrapper(handle, encoding=encoding, newline="") as lines:
-        names: list[str] = next((row for row in csv.reader(lines, delimiter=sep) if row), [])
+        rows = (row for row in csv.reader(lines, delimiter=sep) if row)
+        names, second = next(rows, []), next(rows, [])
     line = sep.join(names)
+    of_excel = re.fullmatch(r"sep=(.)", line, re.IGNORECASE)
+    if of_excel:
+        raise ValueError(
+            f"path == {str(file)!r}, must have its names in the first line; that line is {line!r}, which "
+            f"only Excel understands: remove it, and pass sep={of_excel[1]!r}."
+        )
     other = max((mark for mark in SEPARATORS if mark != sep), key=line.count)
     if len(names) == 1 and other in line:
         raise ValueError(
             f"path == {str(file)!r}, must have its names in the first line, with {sep!r} between them; "
             f"that line is {line[:80]!r}: pass sep={other!r}."
         )
-    check_names(repr(str(file)), [name for name in names if name])
+    n_second = max(_n_full(sep.join(second).split(mark)) for mark in {sep, *SEPARATORS})
+    if names and names[0].strip() and _n_full(names) == 1 < n_second:  # a title, or a date of export
+        raise ValueError(
+            f"path == {str(file)!r}, must have its names in the first line; that line is {line[:80]!r}, and "
+            f"the next one {sep.join(second)[:80]!r}: remove what stands above the names."
+        )
+    check_names(f"path == {str(file)!r}", [name for name in names if name])
     numbers = [name for name in names if re.fullmatch(r"\s*-?\d+(\.\d*)?([eE][+-]?\d+)?\s*", name)]
     if len(numbers) == len(names) and names not in ([str(k + s) for k in range(len(names))] for s in (0, 1)):
         raise ValueError(
@@ -218,6 +231,10 @@ def _check_header(file: Path, sep: str, encoding: str) -> list[str]:
             f"{listed(names, 5)}. Write a line of names above them."
         )
     return names
+
+
+def _n_full(cells: list[str]) -> int:
+    return sum(1 for cell in cells if cell.strip())
 
 
 def _check_short_rows(file: Path, sep: str, encoding: str, n_names: int) -> None:

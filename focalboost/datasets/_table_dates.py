@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from focalboost.datasets._table_cells import Cells, Flags, Floats, Ready, cells_of, first_of, refuse
+from focalboost.datasets._table_cells import Cells, Flags, Floats, Ready, cells_of, first_of, matches, refuse
 from focalboost.datasets._table_raw import Raw, TextFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_GUESSED = 5000  # distinct cells that a guessed format is tried on, 10 microseconds each
+NO_ZONE = "no time zone: read as UTC"
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _TIME_AND_ZONE = r"[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
 ISO_DATE = re.compile(rf"\s*\d{{4}}-(?:0\d|1[0-2])(?:-\d\d(?:{_TIME_AND_ZONE})?)?\s*")
@@ -29,7 +31,7 @@ CLOCK = re.compile(r"\s*(\d{1,2}):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?\s*")
 def dates(values: Floats, *, zone: bool, notes: tuple[str, ...] = ()) -> Ready:
     n_distinct = int(np.unique(values[~np.isnan(values)]).size)
     if not zone:
-        notes = (*notes, "no time zone: read as UTC")
+        notes = (*notes, NO_ZONE)
     return Ready("date", values, n_distinct, notes=notes, orders=True)
 
 
@@ -44,7 +46,9 @@ def text_dates(raw: Raw, cells: Cells, iso: Flags) -> Ready:
             "column is one of codes, or mend the cell"
         )
         if OTHER_DATE.fullmatch(value):
-            cure = f"write it as 2024-01-31, or pass dates={{{raw.name!r}: {_guessed_format(value)}}}"
+            cure = (
+                f"write it as 2024-01-31, or {_cure_of_format(raw.name, cells, matches(cells, OTHER_DATE))}"
+            )
         refuse(raw.name, row, value, rule, cure)
     return _moment_dates(raw, cells, moments)
 
@@ -77,16 +81,40 @@ def _moment_dates(raw: Raw, cells: Cells, moments: list[datetime | None]) -> Rea
     return dates(cells.rows(np.array(seconds)), zone=bool(zone.all()), notes=cells.notes)
 
 
-def _guessed_format(value: str) -> str:
-    value = value.strip()
-    year_first = re.match(r"\d{4}([/.])", value)
+def _cure_of_format(name: str, cells: Cells, other: Flags) -> str:
+    """The argument with the formats that fit all such cells, the day before the month first."""
+    found = [form for form in _guessed_formats(first_of(cells, other)[1]) if _fits(cells, other, form)]
+    if not found:
+        return f"pass dates={{{name!r}: format}} with the format in which it is written"
+    first, *others = (f"dates={{{name!r}: {form!r}}}" for form in found)
+    return f"pass {first}" + "".join(f" (or {other})" for other in others)
+
+
+def _guessed_formats(value: str) -> list[str]:
+    words = value.strip()
+    year_first = re.match(r"\d{4}([/.])\d", words)
+    in_numbers = re.match(r"\d{1,2}([/.-])\d{1,2}[/.-](\d+)", words)
     if year_first:
-        return repr("%Y{0}%m{0}%d".format(year_first[1]))
-    day_first = re.match(r"\d{1,2}([/.-])\d{1,2}[/.-](\d+)", value)
-    if day_first is None:
-        return "'%d %b %Y' or as it is written"
-    mark, year = day_first[1], "%Y" if len(day_first[2]) == 4 else "%y"
-    return f"'%d{mark}%m{mark}{year}' (or '%m{mark}%d{mark}{year}')"
+        days = ["%Y{0}%m{0}%d".format(year_first[1])]
+    elif in_numbers:
+        mark, year = in_numbers[1], "%Y" if len(in_numbers[2]) == 4 else "%y"
+        days = [f"%d{mark}%m{mark}{year}", f"%m{mark}%d{mark}{year}"]
+    else:
+        days = [f"{day} {year}" for day in ("%d %b", "%d %B") for year in ("%Y", "%y")]
+        days += ["%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%B %d %Y"]
+    clock = re.search(r"(,? |T)\d\d?:\d\d(:\d\d)?(\.\d+)?( [AP]M)?$", words, re.IGNORECASE)
+    if clock is None:
+        return days
+    hour = "%I" if clock[4] else "%H"
+    end = f"{clock[1]}{hour}:%M{':%S' if clock[2] else ''}{'.%f' if clock[3] else ''}{' %p' * bool(clock[4])}"
+    return [day + end for day in days]
+
+
+def _fits(cells: Cells, chosen: Flags, form: str) -> bool:
+    """Whether it reads all of these cells, or the first thousands of them."""
+    some = chosen & (np.cumsum(chosen) <= MOST_GUESSED)
+    moments = _parsed(cells, some, lambda cell: datetime.strptime(cell.strip(), form))  # noqa: DTZ007
+    return all(moment is not None for moment, so in zip(moments, some, strict=True) if so)
 
 
 def formatted_dates(raw: Raw, text: TextFormat, date_format: str) -> Ready:

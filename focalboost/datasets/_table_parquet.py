@@ -35,7 +35,7 @@ def read_parquet(file: Path, text: TextFormat, as_written: AsWritten) -> list[Ra
     with opened:
         with _arrow_errors(file):
             names = list(opened.schema_arrow.names)
-        check_names(repr(str(file)), names)
+        check_names(f"path == {str(file)!r}", names)
         with _arrow_errors(file):
             table = opened.read()
             table.validate(full=True)  # text that is none, codes beyond their dictionary
@@ -44,7 +44,7 @@ def read_parquet(file: Path, text: TextFormat, as_written: AsWritten) -> list[Ra
 
 def read_frame(frame: pd.DataFrame, text: TextFormat, as_written: AsWritten) -> list[Raw]:
     """By way of Parquet, in memory: a DataFrame and the file that it is written to become the same."""
-    parquet = pyarrow_for("load_table of a DataFrame")
+    pandas, parquet = pandas_for("load_table"), pyarrow_for("load_table of a DataFrame")
     import pyarrow as pa  # noqa: PLC0415  # an extra; loaded by now
 
     _check_format(text, "a DataFrame, which has cells already")
@@ -53,7 +53,10 @@ def read_frame(frame: pd.DataFrame, text: TextFormat, as_written: AsWritten) -> 
             f"path == a DataFrame of shape {frame.shape}, must hold at least one row and column."
         )
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    check_names("a DataFrame", list(frame.columns))
+    check_names("path == a DataFrame", list(frame.columns))
+    for name in frame.columns:  # Arrow has no sparse columns, and a booster is given none
+        if isinstance(frame[name].dtype, pandas.SparseDtype):
+            frame[name] = frame[name].astype(frame[name].dtype.subtype)  # type: ignore[union-attr]  # is sparse
     for name in as_written.unused & set(frame.columns):
         if not _fits(frame[name]):
             frame[name] = frame[name].map(str, na_action="ignore")

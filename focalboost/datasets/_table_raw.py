@@ -90,9 +90,10 @@ def check_kind(file: Path, opened: Any, expected: str) -> None:
 
 
 def check_names(source: str, names: list[str]) -> None:
+    """`source` is the argument and its value."""
     doubled = [f"{name!r} ({count} times)" for name, count in Counter(names).items() if count > 1]
     if doubled:
         raise ValueError(
-            f"path == {source}, must have a name of its own for each column; doubled are "
+            f"{source}, must have a name of its own for each column; doubled are "
             f"{', '.join(doubled[:5])}. Rename or remove all but one."
         )

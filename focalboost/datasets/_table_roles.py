@@ -10,6 +10,7 @@ import numpy as np
 from focalboost.datasets._optional import listed, pandas_for
 from focalboost.datasets._table_cells import MISSING_WORDS, Ready, cells_of, not_missing, refuse_kind
 from focalboost.datasets._table_checks import date_numbers
+from focalboost.datasets._table_dates import NO_ZONE
 from focalboost.datasets._table_raw import Raw, TextFormat
 from focalboost.datasets._table_report import Column
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TIME_NAMES = ("step", "time", "Time", "timestamp", "date")
+IN_UTC = "its time zones became UTC, and days are those of UTC"
 # Two values that keep their meaning even if the second is the common one, in lower case.
 MEANINGS = (("0", "1"), ("0.0", "1.0"), ("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y"))
 
@@ -125,7 +127,9 @@ def time_of(
             order = (
                 f"rows are not in its order (row {back[0] + 2} is the first that is earlier): split by `step`"
             )
-        unit = ("seconds since 1970",) if ready.used_as == "date" else ()
+        unit: tuple[str, ...] = ("seconds since 1970",) if ready.used_as == "date" else ()
+        if unit and NO_ZONE not in ready.notes:
+            unit = (*unit, IN_UTC)
         told = date_numbers(name, ready.numbers)
         column = Column(
             name=name,

@@ -14,10 +14,10 @@ from focalboost._boosters.names import refuse_unknown
 from focalboost._boosters.parameters import take_ignored
 from focalboost._classifier.estimator import FocalEstimator
 from focalboost._classifier.parameters import continued_target
-from focalboost._classifier.record import PARAMETERS
 from focalboost._classifier.target import Target, read_target
 from focalboost._typing import Array
 from focalboost._validation import show
+from focalboost.calibration._record import PARAMETERS
 from focalboost.lightgbm._model import as_booster, find_record, load_model, save_with_record
 from focalboost.lightgbm._training import (
     Evaluation,
@@ -46,9 +46,9 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
     focal_gamma : float or one per class (multi-label: per label), default=2.0
         Focusing parameter >= 0; 0 is cross-entropy. In the order of `classes_`.
     focal_alpha : None, float, one per class (multi-label: per label), dict or "balanced", default=None
-        Class weights, one per class in the order of `classes_`, or a dict by class label. Binary and
-        multi-label: a number in (0, 1) weighs class 1 by alpha and class 0 by 1 - alpha, a pair is (class 0,
-        class 1). "balanced" is n / (n_classes n_class). Class 1 is the second in sorted order.
+        Class weights, one per class in the order of `classes_`, or a dict or Series by class label. Binary
+        and multi-label: a number in (0, 1) weighs class 1 by alpha and class 0 by 1 - alpha, a pair is
+        (class 0, class 1). "balanced" is n / (n_classes n_class). Class 1 is the second in sorted order.
     focal_alpha_power : float or None, default=None
         Instead of focal_alpha: class weights proportional to frequency^-power, with mean weight 1 over the
         rows; for each label by itself. 0 is no weights, 1 is "balanced", below 0 the rare class counts less.
@@ -60,14 +60,15 @@ class FocalLGBMClassifier(FocalEstimator, LGBMClassifier):
         the mean; without it, with .1 at a rate of .005 the mean is .054.
     focal_sampling_rate : None, float, one per class (multi-label: per label) or dict, default=None
         Share in (0, 1] of the rows of each class that was kept for training, in the order of `classes_` or as
-        a dict by class label: {0: 0.05, 1: 1.0} where 1 in 20 rows of class 0 was. A number is that of class
-        0 (not for text labels), in multi-label of the rows without the label. Training and its metrics see
-        the rows that were kept; predict_proba, decision_function and predict are of all rows.
+        a dict or Series by class label: {0: 0.05, 1: 1.0} where 1 in 20 rows of class 0 was. A number is that
+        of class 0 (not for text labels), in multi-label of the rows without the label. Training and its
+        metrics see the rows that were kept; predict_proba, decision_function and predict are of all rows.
     focal_probability : {"posterior", "closed_form", "focal"}, default="posterior"
-        What predict_proba returns and predict decides by. "posterior": the class probability that the margin
-        stands for, shifted so that its mean over the training rows is their (weighted) rate; "closed_form":
-        without the shift, as metrics see it in training; "focal": the sigmoid or softmax of the margin, which
-        focal loss distorts.
+        What predict_proba returns and predict decides by, read at each prediction; the other focal parameters
+        act at fit only. "posterior": the class probability that the margin stands for, shifted so that its
+        mean over the training rows is their (weighted) rate (with focal_sampling_rate before it is turned
+        into that of all rows); "closed_form": without the shift, as metrics see it in training; "focal": the
+        sigmoid or softmax of the margin, which focal loss distorts.
     reg_lambda : float or None, default=None
         As for LGBMClassifier; None is its 0, and 1 for several classes, where LightGBM may diverge with 0.
     **kwargs

@@ -115,7 +115,22 @@ class FocalLoss(Posterior, Value, ABC):
         return self.balanced or self.alpha == _validation.BALANCED
 
     def with_shift(self, shift: Any) -> Self:
-        return self._but(logit_shift=shift)
+        if shift is None:
+            return self._but(logit_shift=None)
+        n_outputs = self._n_outputs()
+        if not _validation.is_sequence(shift):
+            one = _validation.check_shift("logit_shift", shift)
+            # A record has one for each class or label.
+            several = self._several() and n_outputs is not None
+            return self._but(logit_shift=(one,) * n_outputs if several and n_outputs else one)
+        if not self._several():
+            raise ValueError(
+                f"logit_shift == {_validation.show(shift)}, must be one number: the loss is binary."
+            )
+        shifts = tuple(_validation.check_shift(f"logit_shift[{k}]", value) for k, value in enumerate(shift))
+        unit = "class" if self.softmax else "label"
+        _validation.check_length("logit_shift", shifts, n_outputs or len(shifts), unit)
+        return self._but(logit_shift=shifts)
 
     def of_kept_rows(self) -> Self:
         """The same loss without its sampling_rate: metrics in training see the rows that were kept."""

@@ -18,10 +18,11 @@ CURES_OF_ABSENCE = (
 
 
 def in_order(name: str, value: Any, n: int | None, unit: str = "class") -> Any:
-    """A dict with the keys 0, 1, ..., n - 1 as a tuple in their order; all else as it is.
+    """A dict, or Series, with the keys 0, 1, ..., n - 1 as a tuple in their order; all else as it is.
 
     Without n, the largest key tells it.
     """
+    value = _validation.by_key(value)
     if not isinstance(value, Mapping):
         return value
     numbers = [key for key in value if _is_whole(key)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from functools import partial
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +17,7 @@ from focalboost.calibration import expit
 from focalboost.losses._shift import Total, sigmoid_shift, softmax_shift
 
 _BLOCK = 65_536
+_ROWS = ("all", "kept")
 
 
 class Posterior(ABC):
@@ -132,9 +134,14 @@ class Posterior(ABC):
         return self._margin(probability)
 
     def calibrated(
-        self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        rows: Literal["all", "kept"] | None = None,
     ) -> Self:
-        """A copy whose `posterior` has the mean of the labels on these rows: calibration in the large.
+        """A copy whose mean probability on these rows is the mean of the labels: calibration in the large.
 
         Focal loss at its minimum does not have its mean probability at the rate of the labels, as log loss
         has. One shift of the posterior's logit, `logit_shift`, puts that right: of each label, or K - 1 for K
@@ -143,8 +150,8 @@ class Posterior(ABC):
         yourself for other rows, or on the margins of a Dask collection. Log loss (gamma 0, one weight for all
         classes, no smoothing) needs none and gets none, and where a class has no rows there is none.
 
-        With a `sampling_rate` the rows must be sampled as those of training were. For all rows pass as the
-        weight of a row the rate of its class, which does the same.
+        With a `sampling_rate` say which rows these are: the one is the mean of `posterior`, the other that of
+        the probabilities before they are turned into those of all rows.
 
         The shift is that of the margins it was found on: of all trees, or those up to the best round. For a
         part of them (`iteration_range`, a slice of a booster) find another. Of a model that fits its training
@@ -158,6 +165,9 @@ class Posterior(ABC):
             Margins of these rows.
         sample_weight : array-like of shape (n_samples,), optional
             Weights >= 0: mean and rate are weighted by them. All three may be Dask collections.
+        rows : {"all", "kept"} or None, default=None
+            To be given with a `sampling_rate`, without which it changes nothing: whether these are rows as
+            they come, or rows of which some were left out as in training.
 
         Returns
         -------
@@ -166,7 +176,8 @@ class Posterior(ABC):
         Raises
         ------
         ValueError
-            If a shape, label, margin or weight is not valid, or no shift leads to the mean.
+            If a shape, label, margin or weight is not valid, no shift leads to the mean, or `rows` is not
+            given where there is a `sampling_rate`.
 
         References
         ----------
@@ -184,12 +195,20 @@ class Posterior(ABC):
         >>> round(float(loss.calibrated(y, margin).posterior(margin).mean()), 3)
         0.2
         """
+        if rows is not None:
+            _validation.check_choice("rows", rows, _ROWS)
+        elif self.sampling_rate is not None:
+            raise ValueError(
+                f"rows == None with sampling_rate == {_validation.show(self.sampling_rate)}, must be 'all' "
+                "(rows as they come) or 'kept' (rows of which some were left out as in training)."
+            )
         if self._is_log_loss():
             return self.with_shift(None)
+        scored = self._scored if rows != "all" else partial(self._scored, sampling_rate=self._rates())
         if _dask.is_collection(raw_prediction):
-            total = _dask.totals(self._scored, y_true, raw_prediction, sample_weight)
+            total = _dask.totals(scored, y_true, raw_prediction, sample_weight)
         else:
-            total = total_of(*self._scored(y_true, raw_prediction, sample_weight))
+            total = total_of(*scored(y_true, raw_prediction, sample_weight))
         return self.with_shift(self.found_shift(total))
 
     # ------------------------------------------------------------------ how
@@ -239,16 +258,16 @@ class Posterior(ABC):
         return True
 
     def _scored(
-        self, y_true: Any, raw_prediction: Any, sample_weight: Any
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any, **added: Any
     ) -> tuple[Array, Array, Array | None]:
-        """Scores, labels and weights as `losses._shift` takes them."""
+        """Scores, labels and weights as `losses._shift` takes them; `added` as in `_closed_form`."""
         y, raw, weight = self._check_arrays(y_true, raw_prediction, sample_weight)
         if weight is not None:
             _validation.raise_for_bad_weight(weight)
         # A block at a time: the closed form of several classes takes many times the memory of the margins.
         score: Array = np.empty(raw.shape)
         for rows in _blocks(len(raw)):
-            score[rows] = self._closed_form(raw[rows])
+            score[rows] = self._closed_form(raw[rows], **added)
         if self.softmax:
             _validation.classes(score.shape[1]).check(y, "y_true")
             return score, y.astype(np.intp), weight

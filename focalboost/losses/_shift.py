@@ -14,14 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from focalboost import _validation
 from focalboost._typing import Array
 from focalboost.calibration import expit, log_softmax, logit
 
 # `total(function)` is the sum over all rows of function(score, labels, weight), an array.
 Total = Callable[[Callable[[Array, Array, Any], Array]], Array]
 
-# No shift of a posterior that says anything is as large: a probability of 1e-300 is at -691.
-_FURTHEST = 1000.0
 # Relative; what Newton's method leaves at ordinary margins is 1e-9.
 _NEAR = 1e-4
 
@@ -66,7 +65,7 @@ def _root(total: Total, label: int, rate: float, mean: float, weight: float) -> 
     near, far = 0.0, float(np.diff(logit(np.array([mean, rate])))[0])
     while excess(far) * np.sign(far) < 0.0:
         near, far = far, 1.5 * far
-        if abs(far) > _FURTHEST:
+        if abs(far) > _validation.FURTHEST_SHIFT:
             raise _out_of_reach(mean, rate)
     return float(toms748(excess, min(near, far), max(near, far), xtol=1e-11, rtol=1e-11))
 
@@ -111,7 +110,10 @@ def softmax_shift(total: Total) -> Array | None:
     )
     reached = at(found.x).probability
     worst = int(np.argmax(np.abs(reached / rates - 1.0)))
-    if not abs(reached[worst] / rates[worst] - 1.0) < _NEAR or np.abs(found.x).max() > _FURTHEST:
+    if (
+        not abs(reached[worst] / rates[worst] - 1.0) < _NEAR
+        or np.abs(found.x).max() > _validation.FURTHEST_SHIFT
+    ):
         raise _out_of_reach(float(means[worst]), float(rates[worst]))
     shifts = np.append(found.x, 0.0)
     return np.asarray(shifts - shifts.mean())

@@ -1,7 +1,7 @@
 """What fraud teams ask of a model and scikit-learn lacks: metrics, thresholds, and scorers of the metrics.
 
     value_recall_at_alert_rate(y, model.predict_proba(X)[:, 1], value=amount, alert_rate=0.01)
-    review = p > threshold_for_cost(cost_alarm=10, cost_missed=amount)
+    alert = p > threshold_for_cost(cost_alarm=10, cost_missed=amount)
     cross_validate(model, X, y, scoring=expected_cost_scorer(10, None), params={"cost_missed": amount})
 
 All are for two classes; `pos_label` is the rare one. Labels come first, scores second, what else is known of

@@ -22,11 +22,16 @@ def expected_cost(
     pos_label: Any = 1,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Mean cost of a row when alerts are raised where that is expected to be cheaper.
+    """Mean cost of a row when alerts are raised where letting the row pass is expected to lose more.
 
     A row is an alert if its probability is above cost_alarm / (cost_alarm + cost_missed) [1]_, see
     `threshold_for_cost`: right if the probabilities are, which makes this a measure of calibration as well as
-    of ranking. A negative row with an alert costs cost_alarm, a positive one without cost_missed.
+    of ranking. A negative row with an alert costs cost_alarm, a positive one without cost_missed, all others
+    nothing.
+
+    Where each look costs c, at good and bad rows alike, and a miss loses L, pass cost_alarm=c and
+    cost_missed=max(L - c, 0): alerts are raised where p > c / L. The c of each positive row, found or missed,
+    is then left out: where all L are above c, add c times the rate of positive rows.
 
     Parameters
     ----------
@@ -35,7 +40,7 @@ def expected_cost(
     y_proba : array-like of shape (n_samples,)
         Probability of `pos_label`.
     cost_alarm, cost_missed : float or array-like of shape (n_samples,), defaults 1 and 100
-        Cost of a false alert, and of a missed positive: a number > 0, or one >= 0 for each row, such as the
+        Cost of a false alarm, and of a missed positive: a number > 0, or one >= 0 for each row, such as the
         amount at stake. A row with cost_missed 0 is never an alert, also if its cost_alarm is 0.
     threshold : float or array-like of shape (n_samples,), optional
         Raise alerts above these probabilities, in [0, 1], instead.
@@ -66,7 +71,7 @@ def expected_cost(
     >>> expected_cost([0, 0, 1, 1], [0.001, 0.2, 0.004, 0.9], cost_alarm=1, cost_missed=100)
     25.25
 
-    A missed fraud costs its amount. Only the last row is worth a review at 5 each:
+    A missed fraud costs its amount, a false alarm 5. Only the last row is worth an alert:
 
     >>> amount = [20, 0, 100, 400]
     >>> expected_cost([0, 0, 1, 1], [0.001, 0.2, 0.004, 0.9], cost_alarm=5, cost_missed=amount)

@@ -16,15 +16,19 @@ _TAIL = 0.025  # on either side of the 95 % interval
 
 
 def threshold_for_cost(*, cost_alarm: ArrayLike, cost_missed: ArrayLike) -> float | Array:
-    """The probability above which an alert is expected to be cheaper than none.
+    """The probability above which letting a row pass is expected to lose more than a false alarm.
 
-    An alert costs (1 - p) * cost_alarm on average, none p * cost_missed: review where
+    A row that passes loses p * cost_missed on average, an alert (1 - p) * cost_alarm: raise it where
     p > cost_alarm / (cost_alarm + cost_missed) [1]_. Right where the probabilities are; no data are needed.
+
+    cost_alarm is that of a false alarm: what is lost when a good row is stopped, or looked at for nothing. A
+    true alarm costs nothing here. Where each look costs c, at good and bad rows alike, and a miss loses L,
+    pass cost_alarm=c and cost_missed=max(L - c, 0): the threshold is then c / L.
 
     Parameters
     ----------
     cost_alarm : float or array-like of shape (n_samples,)
-        Cost of a false alert: a number > 0, or one >= 0 for each row.
+        Cost of a false alarm: a number > 0, or one >= 0 for each row.
     cost_missed : float or array-like of shape (n_samples,)
         Cost of a positive row without an alert: a number > 0, or one >= 0 for each row, such as the amount at
         stake.
@@ -51,6 +55,11 @@ def threshold_for_cost(*, cost_alarm: ArrayLike, cost_missed: ArrayLike) -> floa
     0.01
     >>> threshold_for_cost(cost_alarm=10, cost_missed=[0, 90, 990])
     array([1.  , 0.1 , 0.01])
+
+    Each look costs 10, a miss 1000:
+
+    >>> threshold_for_cost(cost_alarm=10, cost_missed=1000 - 10)
+    0.01
     """
     alarm = costs("cost_alarm", cost_alarm)
     missed = costs("cost_missed", cost_missed)

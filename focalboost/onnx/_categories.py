@@ -44,9 +44,7 @@ class CategoryColumns:
         features = np.array(list(self._of_feature), np.int64)
         tables = [_Table.of(splits) for splits in self._of_feature.values()]
         n_places = graph.constant(np.array([[len(table.place) - 2 for table in tables]], dtype))
-        data, whole = (
-            graph.add("Gather", rows, graph.constant(features), axis=1) for rows in (data, whole)
-        )
+        data, whole = (graph.add("Gather", rows, graph.constant(features), axis=1) for rows in (data, whole))
         known = graph.add(
             "And",
             graph.add("Greater", whole, graph.constant(np.array(-1.0, dtype))),

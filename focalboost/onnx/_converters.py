@@ -55,9 +55,9 @@ def _shape(operator: Any) -> None:
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     if container.get_options(operator.raw_operator, {"raw_scores": False})["raw_scores"]:
         raise ValueError(
-            "option raw_scores == True, as CalibratedClassifierCV sets it, must be False: its calibrators take "
-            "decision_function, which is not in the ONNX model. Export the classifier that is in it, whose "
-            "probabilities are calibrated by the closed form, and apply the calibrator after it."
+            "option raw_scores == True, as CalibratedClassifierCV sets it, must be False: its calibrators "
+            "take decision_function, which is not in the ONNX model. Fit and export the classifier itself, "
+            "whose probabilities the closed form has calibrated."
         )
     source = read_model(operator.raw_operator)
     check_posterior(source, container.target_opset)

@@ -80,8 +80,8 @@ def to_onnx(
     base_margin and init_score cannot be passed.
 
     For a set of categories that trees ask for, the model makes a column of 0 and 1: hundreds of trees have
-    thousands of sets, each of 9 bytes a row while it runs (XGBoost), or 17 (LightGBM). So pass some thousand
-    rows a call, not a million.
+    thousands of sets, each of about 10 bytes a row while it runs (XGBoost), or 19 (LightGBM). So pass some
+    thousand rows a call, not a million.
 
     XGBoost adds leaf values in float32, in the order of the trees. So does ONNX Runtime with one thread
     (`SessionOptions.intra_op_num_threads = 1`) or one row a call: the same to the last bit of a float32. With

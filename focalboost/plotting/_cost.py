@@ -29,7 +29,7 @@ ROWS = 1000  # that a cost is given for
 LOWEST = 1e-5  # threshold
 POINTS = 401
 LEVEL = 0.01  # of the axis: a curve that has moved less is level
-HEADROOM = 1.3  # of the axis above the cost without a review
+HEADROOM = 1.3  # of the axis above the cost without an alert
 
 
 def plot_cost(
@@ -44,11 +44,11 @@ def plot_cost(
 ) -> Axes:
     """Cost per 1,000 rows over the threshold, with the threshold that the costs name.
 
-    A row is reviewed if its probability is above the threshold; `focalboost.metrics.expected_cost` times
+    A row is an alert if its probability is above the threshold; `focalboost.metrics.expected_cost` times
     1,000. Where the costs are numbers, the probability says where the least cost is expected: at
-    cost_alarm / (cost_alarm + cost_missed), marked by a line and a dot on each curve. Where they are given
-    for each row, so is that threshold: what it costs is a level line of the contender's look, below its curve
-    if knowing the amounts pays.
+    cost_alarm / (cost_alarm + cost_missed), marked by a line and a dot on each curve; cost_alarm is that of a
+    false alarm. Where they are given for each row, so is that threshold: what it costs is a level line of the
+    contender's look, below its curve if knowing the amounts pays.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def plot_cost(
     >>> from focalboost.plotting import plot_cost
     >>> p = {"log loss": [0.001, 0.2, 0.004, 0.9]}
     >>> ax = plot_cost([0, 0, 1, 1], p, cost_alarm=1, cost_missed=100)
-    >>> float(ax.lines[0].get_ydata()[-1])  # nothing is reviewed
+    >>> float(ax.lines[0].get_ydata()[-1])  # no alert
     50000.0
     """
     y = check_labels(y_true)
@@ -105,7 +105,7 @@ def plot_cost(
         np.append(np.geomspace(min(LOWEST, mark / 10.0) if mark else LOWEST, 1.0, POINTS), mark or 1.0)
     )
     curves = {name: ROWS * cost_at(grid, y, p, alarm, missed) for name, p in probability.items()}
-    # From where a curve is in sight and no longer level: reviewing all may cost far more than nothing.
+    # From where a curve is in sight and no longer level: alerts everywhere may cost far more than nothing.
     top = HEADROOM * nothing
     costs_at = np.array(list(curves.values()))
     moving = np.abs(costs_at - costs_at[:, :1]).max(axis=0) > LEVEL * top
@@ -126,14 +126,14 @@ def plot_cost(
         (handles["level: threshold by row"],) = ax.plot([], [], color="0.3", linewidth=1.0)
     elif mark:
         handles[f"threshold {share_text(mark)}"] = ax.axvline(mark, color=REFERENCE, linewidth=1.2, zorder=1)
-    (handles["no review at all"],) = ax.plot(
+    (handles["no alert at all"],) = ax.plot(
         (lowest, 1.0), (nothing, nothing), color=REFERENCE, linestyle=(0, (1, 2)), linewidth=1.2, zorder=1
     )
     ax.set(xscale="log", xlim=(lowest, 1.0), ylim=(0.0, top))
     log_shares(ax.xaxis)
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.12g}")
     ax.set(
-        xlabel="Threshold: rows with a higher probability are reviewed",
+        xlabel="Threshold: rows with a higher probability are alerts",
         ylabel=f"Cost per {ROWS:,} rows",
     )
     ax.set_title("Cost: lower is better", loc="left", fontsize="medium")

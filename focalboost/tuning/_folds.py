@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from focalboost import _validation
-from focalboost._classifier.record import PARAMETERS
 from focalboost._classifier.target import Target
 from focalboost._typing import Array
+from focalboost.calibration._record import PARAMETERS
 from focalboost.tuning._splits import Split, n_values, take_rows
 
 logger = logging.getLogger("focalboost")

@@ -19,9 +19,9 @@ from focalboost._boosters.parameters import take_ignored
 from focalboost._boosters.xgboost import Start
 from focalboost._classifier.estimator import FocalEstimator, pairs, split_metrics, warn_of_names
 from focalboost._classifier.parameters import check_weight, continued_target, read_classifier
-from focalboost._classifier.record import PARAMETERS
 from focalboost._classifier.target import Target, read_target
 from focalboost._typing import Array
+from focalboost.calibration._record import PARAMETERS
 from focalboost.xgboost._metrics import all_metrics
 from focalboost.xgboost._model import as_booster, checked, find_record, from_best_round
 
@@ -46,9 +46,9 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         Focusing parameter >= 0; 0 is cross-entropy. In the order of `classes_`. (XGBoost's own `gamma` is
         min_split_loss.)
     focal_alpha : None, float, one per class (multi-label: per label), dict or "balanced", default=None
-        Class weights, one per class in the order of `classes_`, or a dict by class label. Binary and
-        multi-label: a number in (0, 1) weighs class 1 by alpha and class 0 by 1 - alpha, a pair is (class 0,
-        class 1). "balanced" is n / (n_classes n_class). Class 1 is the second in sorted order.
+        Class weights, one per class in the order of `classes_`, or a dict or Series by class label. Binary
+        and multi-label: a number in (0, 1) weighs class 1 by alpha and class 0 by 1 - alpha, a pair is
+        (class 0, class 1). "balanced" is n / (n_classes n_class). Class 1 is the second in sorted order.
     focal_alpha_power : float or None, default=None
         Instead of focal_alpha: class weights proportional to frequency^-power, with mean weight 1 over the
         rows; for each label by itself. 0 is no weights, 1 is "balanced", below 0 the rare class counts less.
@@ -60,14 +60,15 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         the mean; without it, with .1 at a rate of .005 the mean is .054.
     focal_sampling_rate : None, float, one per class (multi-label: per label) or dict, default=None
         Share in (0, 1] of the rows of each class that was kept for training, in the order of `classes_` or as
-        a dict by class label: {0: 0.05, 1: 1.0} where 1 in 20 rows of class 0 was. A number is that of class
-        0 (not for text labels), in multi-label of the rows without the label. Training and its metrics see
-        the rows that were kept; predict_proba, decision_function and predict are of all rows.
+        a dict or Series by class label: {0: 0.05, 1: 1.0} where 1 in 20 rows of class 0 was. A number is that
+        of class 0 (not for text labels), in multi-label of the rows without the label. Training and its
+        metrics see the rows that were kept; predict_proba, decision_function and predict are of all rows.
     focal_probability : {"posterior", "closed_form", "focal"}, default="posterior"
-        What predict_proba returns and predict decides by. "posterior": the class probability that the margin
-        stands for, shifted so that its mean over the training rows is their (weighted) rate; "closed_form":
-        without the shift, as metrics see it in training; "focal": the sigmoid or softmax of the margin, which
-        focal loss distorts.
+        What predict_proba returns and predict decides by, read at each prediction; the other focal parameters
+        act at fit only. "posterior": the class probability that the margin stands for, shifted so that its
+        mean over the training rows is their (weighted) rate (with focal_sampling_rate before it is turned
+        into that of all rows); "closed_form": without the shift, as metrics see it in training; "focal": the
+        sigmoid or softmax of the margin, which focal loss distorts.
     **kwargs
         Parameters of XGBClassifier. `objective`, `base_score`, `scale_pos_weight` and `num_class` cannot act
         under a custom objective and are refused. `eval_metric` takes any number of names and callables.
@@ -224,9 +225,11 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
 
     def _missing(self) -> float:
         # With None XGBoost trains and cannot predict.
-        if not isinstance(self.missing, Real) or isinstance(self.missing, bool):
-            raise TypeError(f"missing == {_validation.show(self.missing)}, must be a number: NaN by default.")
-        return float(self.missing)
+        value: Any = self.missing
+        is_flag = isinstance(value, bool | np.bool_)
+        if is_flag or not isinstance(value, Real):
+            raise TypeError(f"missing == {_validation.show(value)}, must be a number: NaN by default.")
+        return float(value)
 
     def _check_params(self) -> None:
         params = self.get_params(deep=False)
@@ -403,7 +406,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         return margins if output_margin else self._decide(self._probabilities(margins))
 
     def save_model(self, fname: str | PathLike[str]) -> None:
-        """Write the model as XGBoost's JSON or UBJ, with classes, loss and the focal parameters.
+        """Write the model as XGBoost's JSON or UBJ, with classes, loss, focal parameters and `missing`.
 
         Parameters
         ----------
@@ -415,7 +418,7 @@ class FocalXGBClassifier(FocalEstimator, XGBClassifier):
         super().save_model(fname)
 
     def load_model(self, fname: Any) -> None:
-        """Load what `save_model` wrote, with classes, loss and the focal parameters.
+        """Load what `save_model` wrote, with classes, loss, focal parameters and `missing`.
 
         Parameters
         ----------

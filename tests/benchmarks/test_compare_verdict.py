@@ -33,7 +33,14 @@ def test_each_scenario_was_run(rows):
 
 
 @pytest.mark.parametrize(
-    "name", ["equal", "equal, customers of five rows", "equal, 40 days", "focal much better"]
+    "name",
+    [
+        "equal",
+        "equal, customers of five rows",
+        "equal, 40 days",
+        "focal much better",
+        script.SCENARIOS[-1].name,
+    ],
 )
 def test_verdicts_come_out_again(rows, name):
     """Seeds of both kinds of verdict where there are, as they were committed."""

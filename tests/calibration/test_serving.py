@@ -1,9 +1,6 @@
-"""Thresholds as margins, lookup tables, records read with NumPy alone, and the code of docs/serving.md."""
+"""Thresholds as margins, and lookup tables."""
 
-import json
-import re
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,18 +8,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from focalboost import BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss
+from focalboost import BinaryFocalLoss
 from focalboost.calibration import (
-    _serving,
     binary_posterior,
     binary_posterior_logit,
     lookup_table,
     margin_threshold,
-    served_loss,
 )
-from focalboost.losses import _record
 
-PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
 gammas = st.one_of(st.just(0.0), st.floats(0, 8), st.floats(0, 1e-6))
 weights = st.floats(1e-3, 1e3)
 losses = st.fixed_dictionaries(
@@ -125,8 +118,12 @@ def test_thresholds_without_a_margin_are_refused(probability):
 def test_other_types_of_margins_are_refused():
     with pytest.raises(ValueError, match=r"dtype == .*float16.*, must be numpy.float32 or numpy.float64"):
         margin_threshold(0.5, gamma=2.0, dtype=np.float16)
+    with pytest.raises(ValueError, match=r"dtype == 'nonsense', must be numpy.float32 or numpy.float64"):
+        margin_threshold(0.5, gamma=2.0, dtype="nonsense")
     with pytest.raises(ValueError, match="gamma == -1, must be >= 0 and finite"):
         margin_threshold(0.5, gamma=-1)
+    with pytest.raises(TypeError, match="or_equal == 'no', must be True or False"):
+        margin_threshold(0.5, gamma=2.0, or_equal="no")
 
 
 # ---------------------------------------------------------------------- lookup tables
@@ -164,6 +161,36 @@ def test_lines_stay_within_the_error(loss, max_error):
     assert (np.diff(probability) > 0).all()
 
 
+# The probability rises far from margin 0, or within a thousandth of it.
+EXTREME = [
+    {"gamma": 0.0, "logit_shift": -60.0},
+    {"gamma": 0.0, "alpha": (1.0, 1e10), "sampling_rate": 1e-12},
+    {"gamma": 2.0, "logit_shift": 900.0},
+    {"gamma": (0.0, 100.0), "logit_shift": -200.0},
+    {"gamma": 5.0, "alpha": (1e30, 1e-30), "logit_shift": 300.0},
+    {"gamma": 1e3},
+]
+
+
+@pytest.mark.parametrize("output", ["log_odds", "probability"])
+@pytest.mark.parametrize("loss", EXTREME, ids=str)
+def test_lines_stay_within_the_error_wherever_the_curve_lies(loss, output):
+    for max_error in (1e-1, 1e-3):
+        margins, values = lookup_table(**loss, max_error=max_error, output=output)
+        x = np.concatenate(
+            [
+                np.linspace(margins[0], margins[-1], 100_001),
+                np.linspace(-1000, 1000, 20_001),
+                np.linspace(-60, 60, 20_001),
+            ]
+        )
+        true, found = binary_posterior_logit(x, **loss), np.interp(x, margins, values)
+        off = found - expit(true) if output == "probability" else np.expm1(np.abs(found - true))
+        assert np.abs(off).max() <= max_error
+        assert (np.diff(margins) > 0).all()
+        assert (np.diff(values) > 0).all()
+
+
 @pytest.mark.parametrize("output", ["log_odds", "probability"])
 @pytest.mark.parametrize("loss", CASES, ids=str)
 def test_no_row_can_be_left_out(loss, output):
@@ -188,117 +215,17 @@ def test_the_rows_that_the_page_states():
 
 
 def test_tables_refuse_what_they_cannot_hold():
-    with pytest.raises(ValueError, match=r"max_error == 0.5, must be from 1e-7 to 0.1"):
+    with pytest.raises(ValueError, match=r"max_error == 0.5, must be a number from 1e-7 to 0.1"):
         lookup_table(gamma=2.0, max_error=0.5)
-    with pytest.raises(ValueError, match="output == 'odds', must be 'log_odds' or 'probability'"):
-        lookup_table(gamma=2.0, output="odds")
+    for error in ("a", True, np.nan, None):
+        with pytest.raises(ValueError, match=r"max_error == .*, must be a number from 1e-7 to 0.1"):
+            lookup_table(gamma=2.0, max_error=error)
+    for output in ("odds", ["log_odds"]):
+        with pytest.raises(ValueError, match=r"output == .*odds.*, must be 'log_odds' or 'probability'"):
+            lookup_table(gamma=2.0, output=output)
+    with pytest.raises(ValueError, match=r"gamma == 1000000.0, must be at most 10000 for a table"):
+        lookup_table(gamma=1e6)
     with pytest.raises(ValueError, match="must be those of one label: make a table for each"):
         lookup_table(gamma=[[1.0, 2.0], [2.0, 2.0]], alpha=np.ones((2, 2)))
     with pytest.raises(ValueError, match=r"alpha == .*, must have the weights of class 0 and class 1"):
         lookup_table(gamma=(1.0, 2.0, 3.0), alpha=(1.0, 1.0, 1.0))
-
-
-# ---------------------------------------------------------------------- records
-TRAINED = [
-    BinaryFocalLoss(2.0).for_labels([0, 0, 0, 1]),
-    BinaryFocalLoss((1.0, 3.0), 0.25).for_labels([0, 0, 0, 1]).with_shift(0.3),
-    BinaryFocalLoss(2.0, "balanced").for_labels([0, 0, 0, 1]),
-    MulticlassFocalLoss(1.0).for_labels([0, 1, 2, 2]),
-    MulticlassFocalLoss((0.0, 1.0, 2.0), (1.0, 2.0, 3.0)).for_labels([0, 1, 2]).with_shift((0.1, 0.2, -0.3)),
-    MulticlassFocalLoss(2.0, n_classes=2).for_labels([0, 1, 1]),
-    MultilabelFocalLoss(2.0).for_labels([[0, 1], [1, 0]]),
-    MultilabelFocalLoss((0.5, 2.0), (0.25, (1.0, 9.0))).for_labels([[0, 1], [1, 0]]).with_shift((0.2, -1.0)),
-    MultilabelFocalLoss(1.0, 0.7, n_labels=1).for_labels([[0], [1]]),
-    BinaryFocalLoss(2.0, sampling_rate=0.05).for_labels([0, 0, 0, 1]).with_shift(0.3),
-    BinaryFocalLoss(2.0, sampling_rate=(0.05, 0.5)).for_labels([0, 0, 0, 1]),
-    MulticlassFocalLoss(1.0, sampling_rate=(0.1, 1.0, 0.5)).for_labels([0, 1, 2, 2]),
-    MultilabelFocalLoss(2.0, 0.25, sampling_rate=0.2).for_labels([[0, 1], [1, 0]]),
-    MultilabelFocalLoss(2.0, sampling_rate=(0.2, (0.1, 0.7))).for_labels([[0, 1], [1, 0]]),
-]
-
-
-@pytest.mark.parametrize("loss", TRAINED, ids=repr)
-def test_a_record_read_with_numpy_is_the_stored_loss(loss, rng):
-    served = served_loss(_record.to_json(loss))
-    shape = (50,) if served.task == "binary" else (50, len(served.alpha))
-    margins = rng.normal(0.0, 4.0, shape)
-    np.testing.assert_array_equal(served.posterior(margins), loss.posterior(margins))
-    assert served.classes is None
-    with pytest.raises(ValueError, match=r"raw_prediction has shape .*, must be \(n_samples"):
-        served.posterior(np.zeros((50, 7)))
-    if served.task == "multiclass":
-        with pytest.raises(ValueError, match="the loss is multiclass, must be binary or multilabel"):
-            served.margin_threshold(0.5)
-    else:
-        threshold = served.margin_threshold(0.2)
-        np.testing.assert_array_equal(
-            margins.astype(np.float32) > threshold, loss.posterior(margins.astype(np.float32)) > 0.2
-        )
-
-
-def test_the_format_is_that_of_the_writer():
-    assert _serving._FORMAT == _record.FORMAT
-    assert set(_serving._TASKS) == set(_schema.KEYS)
-
-
-RECORD = json.loads(_record.to_json(TRAINED[1]))
-MULTILABEL = json.loads(_record.to_json(TRAINED[7]))
-
-
-@pytest.mark.parametrize(
-    ("record", "error"),
-    [
-        ("{", "the record is '{', must be JSON"),
-        (None, "record == None, must be the text that a model keeps: the booster has none. Train it"),
-        (7, "the record is 7, must be JSON"),
-        ("[1]", "must be an object with a format"),
-        ({**RECORD, "format": 2}, "the record has format 2, must be 1: another focalboost"),
-        ({**RECORD, "loss": "Mine"}, "has loss == 'Mine', must be one of BinaryFocalLoss"),
-        ({**RECORD, "alpha": "balanced"}, "has alpha == 'balanced', must be numbers"),
-        ({**RECORD, "alpha": [1.0, 2.0, 3.0]}, r"has gamma == .*alpha == \[1.0, 2.0, 3.0\]"),
-        ({**RECORD, "gamma": None}, "has gamma == None"),
-        ({**RECORD, "gamma": -1}, "must be >= 0 and finite"),
-        ({**RECORD, "gamma": float("nan")}, "must be JSON with finite numbers"),
-        ({**RECORD, "sampling_rate": 0}, r"sampling_rate == 0: .*must be in \(0, 1\]"),
-        ({**RECORD, "logit_shift": [0.1, 0.2]}, r"has shape \(2,\), must be \(\)"),
-        ({**MULTILABEL, "n_labels": None}, "has None classes or labels"),
-        ({**MULTILABEL, "n_labels": 3}, r"has shape \(2,\), must be \(3,\)"),
-        ({**MULTILABEL, "alpha": [[1.0], [2.0]]}, r"alpha == \[\[1.0\], \[2.0\]\]"),
-    ],
-)
-def test_damaged_records_are_refused(record, error):
-    with pytest.raises(ValueError, match=error):
-        served_loss(json.dumps(record) if isinstance(record, dict) else record)
-
-
-@pytest.mark.parametrize("task", ["binary", "multilabel"])
-@pytest.mark.parametrize("booster", ["xgboost", "lightgbm"])
-def test_a_models_decisions_are_those_of_its_margins(booster, task):
-    pytest.importorskip("xgboost")
-    pytest.importorskip("lightgbm")
-    from tests.classifier.models import MAKERS, Data, margins_of, quiet
-
-    model = MAKERS[booster](focal_gamma=2.0, focal_alpha="balanced", n_estimators=5)
-    model.fit(Data.X, getattr(Data, task), **quiet(model))
-    if booster == "xgboost":
-        record, dtype = model.get_booster().attr("focalboost"), np.float32
-    else:
-        text = model.booster_.model_to_string()
-        record, dtype = re.search(r"^\[focalboost: (.*)\]$", text, re.MULTILINE).group(1), np.float64
-    served = served_loss(record)
-    assert served.classes == model.classes_.tolist()
-    margins = margins_of(model, Data.X)
-    probability = model.predict_proba(Data.X)
-    if task == "binary":
-        probability = probability[:, 1]
-    np.testing.assert_array_equal(served.posterior(margins), probability)
-    # Scores of rows are thresholds too: those lie exactly on them, with all rows of the same leaves.
-    for row in range(0, len(Data.X), 30):
-        for threshold in (0.3, probability[row]):
-            above = served.margin_threshold(threshold, dtype=dtype)
-            # Sums of other leaves in float64 that are equal but for rounding are taken for equal.
-            tied = (np.abs(margins - above) < 1e-13) & (probability != threshold)
-            assert dtype is np.float64 or not tied.any()
-            np.testing.assert_array_equal((margins > above)[~tied], (probability > threshold)[~tied])
-            or_equal = served.margin_threshold(threshold, or_equal=True, dtype=dtype)
-            np.testing.assert_array_equal((margins > or_equal)[~tied], (probability >= threshold)[~tied])

@@ -409,3 +409,55 @@ def test_a_probability_that_is_none_is_refused(make, tmp_path):
     ):
         model.save_model(tmp_path / "model.json")
     assert not (tmp_path / "model.json").exists()
+
+
+@pytest.mark.parametrize("missing", [-999.0, -999, np.float32(-999), np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("ending", ["json", "ubj"])
+def test_what_is_missing_is_kept(missing, ending, tmp_path):
+    """XGBoost's own files have it not: a loaded model would read -999 as a number."""
+    X = Data.X.copy()
+    X[::3, 0] = missing
+    model = xgb_model(n_estimators=5, missing=missing).fit(X, Data.named)
+    path = tmp_path / f"model.{ending}"
+    model.save_model(path)
+    loaded = xgb_model(missing=7.0)
+    loaded.load_model(path)
+    np.testing.assert_array_equal(loaded.missing, missing)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    more = xgb_model(n_estimators=1, missing=missing).fit(X, Data.named, xgb_model=path)
+    assert more.get_booster().num_boosted_rounds() == 6
+    with pytest.raises(ValueError, match=r"missing == 7.0, must be .* as that of xgb_model"):
+        xgb_model(n_estimators=1, missing=7.0).fit(X, Data.named, xgb_model=path)
+    # As it is at the time of saving: each prediction reads it.
+    model.set_params(missing=0.0).save_model(path)
+    loaded.load_model(path)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("missing", [None, "x", True])
+def test_what_is_no_missing_value_is_refused_before_training(missing):
+    with pytest.raises(TypeError, match=r"^missing == .*, must be a number: NaN by default"):
+        xgb_model(missing=missing).fit(Data.X, Data.named)
+
+
+def test_a_series_by_class_is_the_dict(make, tmp_path):
+    pd = pytest.importorskip("pandas")
+    by_class = {
+        "focal_gamma": {"good": 1.0, "fraud": 2.0},
+        "focal_alpha": {"good": 1.0, "fraud": 3.0},
+        "focal_sampling_rate": {"good": 0.1, "fraud": 1.0},
+    }
+    series = {name: pd.Series(value) for name, value in by_class.items()}
+    model = clone(make(n_estimators=2, **series)).fit(Data.X, Data.named)
+    same = make(n_estimators=2, **by_class).fit(Data.X, Data.named)
+    assert model.loss_ == same.loss_
+    np.testing.assert_array_equal(model.predict_proba(Data.X), same.predict_proba(Data.X))
+    model.save_model(tmp_path / "model.json")
+    loaded = make()
+    loaded.load_model(tmp_path / "model.json")
+    assert {name: getattr(loaded, name) for name in by_class} == by_class
+    twice = pd.Series([1.0, 2.0, 3.0], index=["good", "fraud", "fraud"])
+    with pytest.raises(ValueError, match="is the index of a Series, must have each class once"):
+        make(focal_alpha=twice).fit(Data.X, Data.named)
+    with pytest.raises(ValueError, match="focal_alpha has 0, must have a value for each class of y only"):
+        make(focal_alpha=pd.Series([1.0, 2.0])).fit(Data.X, Data.named)

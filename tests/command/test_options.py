@@ -75,9 +75,20 @@ def test_every_option_is_in_the_command_but_those_of_this_run():
     words = shlex.split(command_line(Options(**given)))
     assert words[:3] == ["focalboost", "compare", "p.html"]
     for name in given:
-        told = name not in ("file", "force", "quiet", "traceback")
+        told = name not in ("file", "quiet", "traceback")  # --force: there is a model
         assert (_options.flag(name) in words) == told, name
     assert words[words.index("--drop") :][:4] == ["--drop", "a", "--drop", '"b,c"']
+
+
+@pytest.mark.parametrize(
+    ("given", "forced"),
+    [
+        ({"model": (Path("m.ubj"),)}, True),  # is there when the command is repeated
+        ({"json": Path("r.json"), "report": Path("r.html"), "force": True}, False),  # its own are replaced
+    ],
+)
+def test_the_command_that_repeats_it_replaces_its_model(given, forced):
+    assert command_line(Options(**given)).endswith(" --force") == forced
 
 
 # ---------------------------------------------------------------------- refused
@@ -171,11 +182,32 @@ def test_a_booster_that_was_asked_for_and_is_missing(monkeypatch):
         ("na_values == 'x', must", "--na == 'x', must"),
         ("path == 'a.csv', must be", "FILE == 'a.csv', must be"),
         ("pass dates={'x': format}.", "pass --dates 'x=FORMAT'."),
+        (
+            "pass dates={'date': '%d.%m.%Y'} (or dates={'date': '%m.%d.%Y'}).",
+            "pass --dates date=%d.%m.%Y (or --dates date=%m.%d.%Y).",
+        ),
+        ("dates={'a day': '%d %b'} reads", "--dates 'a day=%d %b' reads"),
+        ("dates={'time': '%H', 'b': '%Y'} reads", "--dates time=%H --dates b=%Y reads"),
+        ("na_values=['?'] if", "--na '?' if"),
+        ("na_values=['-999'] if", "--na -999 if"),
+        ("na_values=['n,a'] if", "--na '\"n,a\"' if"),
+        ("categories=['a'] keeps", "--categories a keeps"),
+        ("categories=['a', 'b c'] keeps", "--categories 'a,b c' keeps"),
+        ('categories=["it\'s"] keeps', '--categories "it\'s" keeps'),
+        ("categories=['$x]'] keeps", "--categories '$x]' keeps"),
+        ("or pass drop=['a'].", "or pass --drop 'a'."),
+        ("pass thousands='.', decimal=','.", "pass --thousands '.' --decimal ','."),
+        ('pass thousands="\'".', 'pass --thousands "\'".'),
+        ("pass sep='\\t'.", "pass --sep '\\t'."),
+        ("positive=1 would, positive=True would", "--positive 1 would, --positive True would"),
+        ("pass time=False to make it a feature", "pass --no-time to make it a feature"),
+        ("pass gap=7d", "pass --gap 7d"),
+        ("drop=[a b] is none", "drop=[a b] is none"),
         ("name none with time=False.", "name none with --no-time."),
-        ("pass encoding='cp1252' (Windows)", "pass --encoding 'cp1252' (Windows)"),
+        ("pass encoding='cp1252' (Windows)", "pass --encoding cp1252 (Windows)"),
         ("or pass sep=.", "or pass --sep."),
         ("name its column with amount=.", "name its column with --amount."),
-        ("positive='no' would", "--positive 'no' would"),
+        ("positive='no' would", "--positive no would"),
         ("cost_alarm == -1.0, must be > 0.", "--cost-alarm == -1.0, must be > 0."),
         ("num_boost_round == 0, must", "--rounds == 0, must"),
         ("drop=", "--drop"),
@@ -193,6 +225,18 @@ def test_a_booster_that_was_asked_for_and_is_missing(monkeypatch):
 )
 def test_names_of_arguments_become_options(text, expected):
     assert in_options(text) == expected
+
+
+@pytest.mark.parametrize(
+    "value", ["a", "a b", "it's", 'say "x"', "a,b", "$HOME", "?", "*", "-", ";", "'", "é", "a]"]
+)
+def test_what_is_told_can_be_typed(value):
+    """By way of a shell, and of how the command reads it."""
+    _, option, word = shlex.split(in_options(f"pass drop=[{value!r}] or"))[:3]
+    assert (option, split_list([word])) == ("--drop", (value,))
+    form = f"{value}: %d.%m.%Y"
+    _, option, word = shlex.split(in_options(f"pass dates={{{value!r}: {form!r}}} or"))[:3]
+    assert (option, date_formats([word])) == ("--dates", {value: form})
 
 
 def test_an_empty_command_is_fine():

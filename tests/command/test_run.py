@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,9 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy.exc import OperationalError
 
-import focalboost.tuning
 from focalboost.command import _outputs, main
 from focalboost.comparison import _compare
 from focalboost.comparison._task import task_from_file
@@ -57,7 +56,7 @@ def test_a_table_is_read_shown_compared_and_written(call, made_up, cards):
     assert result["command"] == (
         f"focalboost compare {cards} --target is_fraud --time date --group customer --drop hour "
         "--cost-alarm 10 --cost-missed amount --booster xgboost --trials 30 --folds 3 --gap 2d --seed 3 "
-        "--model m.ubj --json r.json"
+        "--model m.ubj --json r.json --force"
     )
     assert result["files"]["data"]["bytes"] == cards.stat().st_size
     assert [model["path"] for model in result["files"]["models"]] == ["m.ubj"]
@@ -109,6 +108,36 @@ def test_quiet_is_the_verdict_and_nothing_else(call, made_up, cards):
     assert shown.out.count("\n") == 1
     assert shown.out.startswith("Stay with log loss: ")
     assert shown.err == ""
+
+
+def test_quiet_still_tells_of_leakage_in_a_line(call, made_up, cards):
+    rows = cards.read_text().splitlines()
+    leaks = [f"{row},{row[-1]},{k}" for k, row in enumerate(rows[1:])]
+    cards.write_text("\n".join([f"{rows[0]},chargeback,number", *leaks]) + "\n")
+    shown = call(cards, *TABLE, "--quiet")
+    assert shown.out.count("\n") == 1
+    assert shown.err == (
+        "warning: 'chargeback' tells the classes apart alone: known only afterwards? Then --drop it.\n"
+    )
+
+
+def test_the_first_error_of_a_german_bank_says_what_to_type(call, made_up, tmp_path):
+    """And typed, it works."""
+    path = tmp_path / "bank.csv"
+    rows = [f"{1 + k % 12:02d}.01.2024;{k % 7};{int(k % 9 == 0)}" for k in range(200)]
+    path.write_text("\n".join(["datum;summe;betrug", *rows]))
+    words = (path, "--sep", ";", "--no-report")
+    shown = call(*words, code=2)
+    assert "or pass --dates datum=%d.%m.%Y (or --dates datum=%m.%d.%Y)." in shown.err
+    call(*words, "--dates", "datum=%d.%m.%Y", "--time", "datum")
+    assert made_up[0][0].when_is_date
+
+
+def test_the_command_that_is_told_can_be_typed_again(call, made_up, cards):
+    words = (cards, *TABLE, "--model", "m.ubj", "--json", "r.json")
+    call(*words)
+    again = json.loads(Path("r.json").read_text(encoding="utf-8"))["command"]
+    call(*shlex.split(again)[2:])
 
 
 def test_a_second_run_replaces_its_own_files(call, made_up, cards):
@@ -188,6 +217,14 @@ def test_the_whole_of_it(call, cards, booster, ending, measure):
             ["cards.csv", "--no-time", "--gap", "7d"],
             "error: --gap == '7d', must be left out where rows have no time",
         ),
+        (
+            ["cards.csv", "--cost-alarm", "1", "--cost-missed", "1,000"],
+            "error: --cost-missed == '1,000', must be a number such as 1000, or a column of cards.csv; its",
+        ),
+        (
+            ["cards.csv", "--target", "is_fraud", "--cost-alarm", "1", "--cost-missed", "date"],
+            "error: --cost-missed == 'date', must be a number such as 1000, or a column that holds",
+        ),
         (["--cost-alarm", "1"], "error: --cost-alarm is given, must be with --cost-missed"),
         (["--cost-missed", "1"], "error: --cost-missed is given, must be with --cost-alarm"),
         (["--cost-alarm", "0", "--cost-missed", "1"], "error: --cost-alarm == 0.0, must be > 0 and finite."),
@@ -201,7 +238,7 @@ def test_the_whole_of_it(call, cards, booster, ending, measure):
         ),
         (["--alert-rate", "0"], "error: --alert-rate == 0.0, must be"),
         (["--alert-rate", "1.5"], "error: --alert-rate == 1.5, must be"),
-        (["--alerts-per-day", "0"], "error: --alerts-per-day == 0.0, must be > 0 and finite."),
+        (["--alerts-per-day", "0"], "error: --alerts-per-day == 0.0, must be >= 1 and finite."),
         (
             ["--alert-rate", ".1", "--alerts-per-day", "9"],
             "error: --alert-rate == 0.1 and --alerts-per-day == 9.0",
@@ -244,22 +281,13 @@ def test_bad_input_is_one_clear_message_before_any_training(call, monkeypatch, c
     assert not Path("focalboost-report.html").exists()
 
 
-def test_a_database_that_cannot_be_reached(call, monkeypatch):
-    def unreachable(storage):
-        raise OperationalError("SELECT 1", {}, ConnectionError("connection refused"))
-
-    monkeypatch.setattr(focalboost.tuning, "open_storage", unreachable)
-    shown = call("--storage", "postgresql://somewhere/else", code=2)
-    assert shown.err.startswith("error: --storage is a database that cannot be opened: ")
-    assert "connection refused" in shown.err
-    assert shown.err.count("\n") == 1
-
-
 @pytest.mark.parametrize(
     ("words", "error"),
     [
         (["--booster", "catboost"], "'catboost' is not one of 'xgboost', 'lightgbm'"),
-        (["--trials", "many"], "Invalid value for '--trials'"),
+        (["--trials", "many"], "Invalid value for '--trials': 'many', must be a whole number."),
+        (["--n-jobs", "2.5"], "Invalid value for '--n-jobs': '2.5', must be a whole number."),
+        (["--test-size", "0,5"], "Invalid value for '--test-size': '0,5', must be a number such as 0.5"),
         (["--tirals", "3"], "No such option: --tirals"),
     ],
 )

@@ -63,7 +63,13 @@ def fake_comparison(*, rich=True, seed=0, names=None, source="cards.csv", **sett
         cut = None if by_row else 10.0 / 410.0
         margin = None if by_row else float(logit(10.0 / 410.0))
         thresholds.insert(
-            0, Threshold("cost", cut, margin, "Where a look costs as much as it is expected to save.")
+            0,
+            Threshold(
+                "cost",
+                cut,
+                margin,
+                "Where a false alarm is expected to cost as much as letting the row pass.",
+            ),
         )
     return SimpleNamespace(
         task=task,

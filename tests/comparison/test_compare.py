@@ -222,6 +222,27 @@ def test_names_that_no_booster_takes():
     assert names_in_models(names) == ["a_0_", "a_0__2", "b_", "c_d", "e_f_g_h", "_", "a_0__3"]
 
 
+def test_a_call_that_ended_in_an_error_does_not_hold_up_the_next(tmp_path, monkeypatch):
+    """Its trial still runs, and so does its process: a notebook's."""
+    from focalboost.tuning import CrossValidatedObjective
+
+    whole, storage = run(), str(tmp_path / "study.log")
+    with monkeypatch.context() as patch:
+        call, calls = CrossValidatedObjective.__call__, []
+
+        def leave(self, trial):
+            value = call(self, trial)
+            calls.append(value)
+            if len(calls) == 2:
+                raise SystemExit("left")  # which Optuna does not catch
+            return value
+
+        patch.setattr(CrossValidatedObjective, "__call__", leave)
+        with pytest.raises(SystemExit, match="left"):
+            run(storage=storage)
+    assert comparable(run(storage=storage)) == comparable(whole)
+
+
 def test_side_by_side_is_one_after_the_other():
     assert comparable(run(n_jobs=2)) == comparable(run(n_jobs=1))
 
@@ -273,7 +294,7 @@ def test_a_data_frame_with_names_and_text():
 
 # ---------------------------------------------------------------------- refused before any training
 BARE = SimpleNamespace(when=None, when_is_date=False, amount=None)
-DATED = SimpleNamespace(when=(), when_is_date=True, amount=())
+DATED = SimpleNamespace(when=(), when_is_date=True, amount=None)
 
 
 @pytest.mark.parametrize(
@@ -293,6 +314,15 @@ DATED = SimpleNamespace(when=(), when_is_date=True, amount=())
         ({"cost_alarm": 1.0}, r"cost_alarm is given, must be with cost_missed"),
         ({"cost_missed": 1.0}, r"cost_missed is given, must be with cost_alarm"),
         ({"cost_alarm": 0, "cost_missed": 1}, r"cost_alarm == 0, must be > 0"),
+        (
+            {"cost_alarm": 1e200, "cost_missed": 1},
+            r"cost_alarm == 1e\+200, must be from 1e-06 to 1e\+12: state",
+        ),
+        ({"cost_alarm": 1, "cost_missed": 1e-300}, r"cost_missed == 1e-300, must be from 1e-06 to 1e\+12"),
+        (
+            {"cost_alarm": 1e-6, "cost_missed": 1e6},
+            r"cost_alarm == 1e-06 and cost_missed == 1000000.0, must differ by a factor of 1e\+09 at most",
+        ),
         ({"cost_alarm": 1, "cost_missed": float("inf")}, r"cost_missed == inf, must be > 0"),
         (
             {"cost_alarm": 1, "cost_missed": "money"},
@@ -306,6 +336,14 @@ DATED = SimpleNamespace(when=(), when_is_date=True, amount=())
 def test_settings_are_checked(options, text):
     with pytest.raises(ValueError, match=text):
         check_settings(BARE, **options)
+
+
+def test_amounts_beyond_any_currency_are_refused():
+    rich = SimpleNamespace(when=None, when_is_date=False, amount=np.array([1.0, 2e15]))
+    text = r"cost_missed == 'amount', of which the largest is 2e\+15, must be at most 1e\+12: state amounts"
+    with pytest.raises(ValueError, match=text):
+        check_settings(rich, cost_alarm=1, cost_missed="amount")
+    assert check_settings(rich).cost_missed is None
 
 
 def test_alerts_per_day_need_dates_and_one_at_least():

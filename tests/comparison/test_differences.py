@@ -65,6 +65,18 @@ def test_multiplier_of_few_positive_rows(independent):
     assert multiplier(one, 1, 0.05) == np.inf
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e12])
+def test_a_cost_in_any_unit_has_an_error(unit):
+    made = judgement(focal={"expected_cost": 0.05})
+    k = [each.key for each in made.measures].index("expected_cost")
+    values, replicates = made.values.copy(), made.replicates.copy()
+    values[:, k] *= unit
+    replicates[:, :, k] *= unit
+    found = line(dataclasses.replace(made, values=values, replicates=replicates), "focal", "log_loss", k)
+    assert found.known
+    assert found.gain / found.error == pytest.approx(-0.05 / 0.02, rel=0.1)
+
+
 def test_lines_without_replicates_are_not_known():
     made = judgement(focal={})
     replicates = made.replicates.copy()

@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import stat
+from copy import copy
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,9 +24,9 @@ from focalboost.comparison._files import (
     write_text,
 )
 
-pytest.importorskip("optuna")
+optuna = pytest.importorskip("optuna")
 
-from tests.comparison.fakes import fake_comparison  # needs Optuna
+from tests.comparison.fakes import fake_comparison  # noqa: E402  # needs Optuna
 
 
 def test_a_file_takes_its_place_when_it_is_done(tmp_path):
@@ -47,6 +49,21 @@ def test_a_file_that_fails_leaves_the_old_one(tmp_path):
         raise OSError("disk full")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["no/x.ubj", "no/x.html"])
+def test_a_folder_that_is_not_there_is_named_with_the_path_that_was_given(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    comparison = SimpleNamespace(settings=SimpleNamespace(booster="xgboost"))  # asked for no model
+    error = rf"^path == '{name}', must be in a folder that exists: there is no {tmp_path / 'no'}\. Create it"
+    with pytest.raises(FileNotFoundError, match=error):
+        write_model(comparison, name) if name.endswith("ubj") else write_text(name, "page")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(IsADirectoryError, match=r"^path == .*, must be a file: it is a folder\. Add a name"):
+        write_text(tmp_path, "page")
 
 
 def test_an_interrupted_file_is_not_there(tmp_path):
@@ -245,6 +262,16 @@ def test_the_result_is_strict_json_and_says_all(fake, tmp_path):
     assert found["settings"]["seed"] == 0
     assert found["versions"] == fake.versions
     assert found["command"] == fake.command
+
+
+def test_trials_are_those_that_counted(fake):
+    asked = copy(fake)
+    asked.settings = replace(fake.settings, trials=9)  # of 12 in the storage
+    found = result_dict(asked)["contenders"]
+    assert [each["n_trials"] for each in found.values()] == [0, 9, 9, 9]
+    study = fake.trained[-1].study
+    study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL))  # was killed
+    assert result_dict(fake)["contenders"]["focal"]["n_trials"] == 12
 
 
 def test_every_measure_has_values_differences_and_intervals(fake):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from focalboost.comparison import _judgement
-from focalboost.comparison._judgement import check, judge
+from focalboost.comparison._differences import line
+from focalboost.comparison._judgement import NEARLY_ALL, check, judge
 from focalboost.metrics import (
     expected_cost,
     precision_at_alerts_per_day,
@@ -127,6 +130,86 @@ def test_cap_of_the_budget():
     caps = {each.key: each.cap for each in found.measures if each.cap is not None}
     assert caps == {"recall_at_alerts_per_day": pytest.approx(3 / 6)}
     assert values_of(found, "log_loss")["recall_at_alerts_per_day"] == pytest.approx(3 / 6)
+
+
+def test_error_of_a_difference_in_cost_is_that_of_new_labels():
+    """Probabilities are right: labels drawn anew for the same rows, and rows drawn anew, spread as much."""
+    y, scores = binormal(3_000, 0.05)
+    p = expit(scores["log_loss"])
+    q = expit(scores["log_loss"] - 0.1)
+    costs = {"cost_alarm": 10.0, "cost_missed": 200.0}
+    contenders = [trained("log_loss", logit(p)), trained("focal", logit(q))]
+    table_ = task(y)
+    found = judge(table_, split(table_), settings(**costs), contenders)
+    k = [each.key for each in found.measures].index("expected_cost")
+    rng = np.random.default_rng(0)
+    spread = []
+    for _ in range(1_000):
+        rows = rng.integers(0, 3_000, 3_000)
+        label = (rng.random(3_000) < (p[rows] + q[rows]) / 2).astype(int)
+        label[:2] = 0, 1
+        spread.append(expected_cost(label, p[rows], **costs) - expected_cost(label, q[rows], **costs))
+    assert found.least_errors[0, 1, k] == pytest.approx(np.std(spread), rel=0.1)
+    assert found.least_errors[1, 0, k] == found.least_errors[0, 1, k]
+    assert not found.least_errors[0, 0].any()
+    assert not np.delete(found.least_errors, k, axis=2).any()
+    assert not judge(table_, split(table_), settings(), contenders).least_errors.any()
+
+
+@pytest.mark.parametrize("by_row", [True, False])
+def test_false_alarms_saved_where_no_positive_row_came_true_show_nothing(by_row):
+    """Few positive rows: all that the bootstrap sees of fewer alerts are the false alarms that they save."""
+    y, scores = binormal(2_000, 0.02)
+    odds = scores["log_loss"]
+    costs = {"cost_alarm": 10.0, "cost_missed": "amount" if by_row else 300.0}
+    before, after = odds > np.log(10 / 300), odds - 0.6 > np.log(10 / 300)
+    y[before & ~after] = 0
+    table_ = task(y, amount=np.full(2_000, 300.0))
+    contenders = [trained("log_loss", odds), trained("focal", odds - 0.6)]
+    found = judge(table_, split(table_), settings(**costs), contenders)
+    k = [each.key for each in found.measures].index("expected_cost")
+    with_error = line(found, "focal", "log_loss", k)
+    without = line(replace(found, least_errors=None), "focal", "log_loss", k)
+    assert without.gain / without.error > 5.0
+    assert with_error.gain == without.gain
+    assert with_error.gain / with_error.error < 2.5
+    np.testing.assert_array_equal(with_error.deviations, without.deviations)
+
+
+def test_a_cap_that_rounds_to_all_is_not_told():
+    y = np.zeros(1_000, int)
+    y[:11] = 1
+    amount = np.where(y, 1_000.0, 5.0)
+    amount[0] = 1.0  # the least of the eleven, of which the budget has room for ten
+    table_ = task(y, amount=amount)
+    found = judge(
+        table_, split(table_), settings(alert_rate=0.01), [trained("log_loss", y - np.arange(1_000) / 1e6)]
+    )
+    (cap,) = [each.cap for each in found.measures if each.key.startswith("value")]
+    assert NEARLY_ALL < cap < 1.0
+    assert [each for each in found.sentences if "nobody" in each] == [
+        "The budget is 1 % of the rows: nobody can find more than 90.9 % of the positive rows."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "grouped", "rows", "score"),
+    [
+        (1, False, "row a day", "score"),
+        (2.5, False, "2.5 rows a day", "scores"),
+        (1, True, "value of card a day", "score"),
+        (3, True, "3 values of card a day", "scores"),
+    ],
+)
+def test_names_of_lines_a_day(asked, grouped, rows, score):
+    y, scores = binormal(300, 0.1)
+    table_ = task(y, when=days(300), groups=np.arange(300) // 3 if grouped else None)
+    contenders = [trained("log_loss", scores["log_loss"])]
+    found = judge(table_, split(table_), settings(alert_rate=None, alerts_per_day=asked), contenders)
+    lines = {each.name: each.says for each in found.measures if "_per_day" in each.key}
+    alerts = f"{asked} alert{'' if asked == 1 else 's'} a day"
+    assert list(lines) == [f"recall at {alerts}", f"precision of the first {rows}"]
+    assert lines[f"precision of the first {rows}"].startswith(f"Of the {rows} with the highest {score}, the")
 
 
 def test_same_draws_for_all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from focalboost.comparison import Task
 from focalboost.comparison._split import _hashes, split_rows
-from focalboost.datasets import Column, TableReport
+from focalboost.datasets import Column, TableReport, load_table
 
 if TYPE_CHECKING:
     from focalboost.comparison import Split
@@ -174,7 +175,8 @@ def test_the_gap_is_left_out_before_each_part_that_judges(gap: float, said: str)
 def test_a_gap_that_leaves_nothing() -> None:
     task = task_of(np.arange(100) % 2, when=np.arange(100))
     with pytest.raises(
-        ValueError, match=r"gap == 90 \(in day\), must leave rows to train on before the 25 rows"
+        ValueError,
+        match=r"gap == 90 \(in day\), must leave rows .* before the 25 rows .* Give a shorter gap\.$",
     ):
         split_rows(task, folds=2, gap=90)
 
@@ -286,6 +288,39 @@ def test_at_random_each_part_has_its_share() -> None:
     assert split_rows(task, folds=2, test_size=0.5).test.size == 400
 
 
+@pytest.mark.parametrize("gap", [0, 5])
+def test_labels_of_later_rows_do_not_decide_what_is_trained_on(gap: int) -> None:
+    rng = np.random.default_rng(0)
+    n = 600
+    when, groups = np.arange(n), rng.integers(40, size=n)
+    y = rng.random(n) < 0.2
+    task = task_of(y, when=when, groups=groups)
+    split = split_rows(task, folds=2, gap=gap)
+    assert split.left_out.size > n // 4  # groups were divided
+    later = when >= 450
+    for k in range(5):
+        other = y.copy()
+        other[later] = np.random.default_rng(k).permutation(y[later])
+        if k == 4:  # of each group another class
+            other[later] = ~y[later]
+        found = split_rows(task_of(other, when=when, groups=groups), folds=2, gap=gap)
+        np.testing.assert_array_equal(found.train, split.train)
+        np.testing.assert_array_equal(found.test, split.test)
+
+
+def test_days_of_utc_are_said_where_times_had_zones() -> None:
+    when = JULY + DAY * np.arange(400) / 10
+    task = task_of(np.arange(400) % 5 == 0, when=when, is_date=True)
+    assert "UTC" not in split_rows(task, folds=2).sentences[0]
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    for zone, told in ((None, False), ("Europe/Berlin", True)):
+        times = pandas.date_range("2018-07-25", periods=400, freq="h", tz=zone)
+        frame = pandas.DataFrame({"x": range(400), "day": times, "fraud": task.y})
+        read = replace(task, report=load_table(frame, time="day").report)
+        assert split_rows(read, folds=2).sentences[0].endswith(" (times and days of UTC).") == told
+
+
 # ---------------------------------------------------------------------- what is refused, what is said
 @pytest.mark.parametrize(
     ("task", "options", "message"),
@@ -295,11 +330,19 @@ def test_at_random_each_part_has_its_share() -> None:
         (task_of([1] * 3 + [0] * 97), {"folds": 5},
          r"folds == 5, must leave both classes in every part; trained on are 75 rows \(2 positive\)"),
         (task_of(np.arange(100) < 50, when=np.arange(100)), {},
-         r"the split must .*; held out are 25 rows \(0 positive\)\. Give .* without the time column\."),
+         r"the split must .*; held out are 25 rows \(0 positive\)\. Give a larger table, or do"),
+        (task_of(np.arange(100) < 50, when=np.arange(100), groups=np.arange(100)), {"gap": 3},
+         r"\. Give a larger table or a shorter gap, or do without the time column or groups\.$"),
         (task_of((np.arange(100) > 70) & (np.arange(100) % 3 > 0), when=np.arange(100)), {},
-         r"folds == 3, must leave .*; trained on in fold 1 are 18 rows \(0 positive\)"),
+         r"folds == 3, must leave .*in fold 1 are 18 rows \(0 positive\)\. Give a larger table or fewer fol"),
         (task_of(np.arange(100) % 2, when=np.arange(100), groups=np.zeros(100)), {},
-         r"must (have|leave) .*(class|rows to train)"),
+         r"group == 'card', must leave rows .*; of 1 group none is left to be held out\. Name a column with"),
+        (task_of(np.arange(100) % 2, when=np.arange(100), groups=np.zeros(100)), {"gap": 10},
+         r"group == 'card', must leave rows .*; of 1 group none is left to be held out"),
+        (task_of(np.arange(100) % 2, when=np.arange(100), groups=np.arange(100) % 50), {"gap": 500},
+         r"gap == 500 \(in day\), must leave rows to train on .*; none is early .*\. Give a shorter gap\.$"),
+        (task_of(np.arange(100) % 2, when=np.ones(100)), {},
+         r"among 100 rows it has 1\. Give a larger table, or do without the time column\.$"),
         (task_of(np.arange(100) % 2, groups=np.arange(100) // 40), {},
          r"group == 'card', must have rows of each class in 4 groups or more; of 3 groups, 3 have"),
         (task_of(np.arange(100) < 10, groups=np.arange(100) // 5), {},

@@ -84,7 +84,8 @@ def test_names_of_columns_and_arrays_beside_them_are_one() -> None:
         np.testing.assert_array_equal(getattr(beside, name), getattr(named, name))
     assert FRAME.columns.tolist() == ["paid", "shop", "card", "date", "fraud"]  # is left as it is
     # A named amount stays a feature.
-    assert task_from_arrays(FRAME, "fraud", amount="paid").feature_names == ["paid", "shop", "card"]
+    named = task_from_arrays(FRAME, "fraud", amount="paid")
+    assert named.feature_names == ["paid", "shop", "card", "date"]
 
 
 @pytest.mark.parametrize(
@@ -122,9 +123,18 @@ def test_times_of_any_kind(times: Any, is_date: bool) -> None:
     np.testing.assert_array_equal(task.when, np.arange(N) * 86_400.0)
 
 
-def test_a_column_named_time_is_the_time_unless_it_is_not_wanted() -> None:
-    assert task_from_arrays(FRAME, "fraud").time_name == "date"
-    assert task_from_arrays(FRAME, "fraud", time=False).feature_names[-1] == "date"
+def test_without_time_no_column_is_the_time_whatever_its_name() -> None:
+    for time in (None, False):
+        task = task_from_arrays(FRAME, "fraud", time=time)
+        assert (task.feature_names[-1], task.when, task.time_name) == ("date", None, None)
+        assert "'date' holds dates: name the time column" in task.warnings[0]
+    frame = pd.DataFrame({"time": X[:, 0], "step": X[:, 1]})
+    task = task_from_arrays(frame, Y)
+    assert (task.feature_names, task.when) == (["time", "step"], None)
+    (warning,) = task.warnings
+    assert warning.endswith("If it says when a row was, pass time='time' to hold out later rows.")
+    assert task_from_arrays(frame, Y, time=False).warnings == []
+    assert task_from_arrays(frame, Y, time="step").warnings == []
     named_alike = pd.DataFrame({"y": np.arange(N), "time": X[:, 0], "y_": X[:, 1]})
     task = task_from_arrays(named_alike, Y, time=np.arange(N))
     assert (task.feature_names, task.target_name, task.time_name) == (["y", "time", "y_"], "y__", "time_")
@@ -207,6 +217,22 @@ def test_sparse_matrices_are_told_how() -> None:
         task_from_arrays(csr_array(X), Y)
 
 
+@pytest.mark.parametrize("names", [["a", "a", "b"], [1, "1", "b"]])
+def test_doubled_columns_are_named_as_those_of_x(names: list[Any]) -> None:
+    with pytest.raises(
+        ValueError, match=r"^X == a DataFrame, must have a name .* doubled are '[a1]' \(2 times"
+    ):
+        task_from_arrays(pd.DataFrame(X, columns=names), Y)
+
+
+def test_sparse_columns_are_columns() -> None:
+    frame = pd.DataFrame({"a": pd.arrays.SparseArray(X[:, 0] * (X[:, 1] > 0)), "b": X[:, 1]})
+    task = task_from_arrays(frame, Y)
+    np.testing.assert_array_equal(task.X[:, 0], np.float32(X[:, 0] * (X[:, 1] > 0)))
+    np.testing.assert_array_equal(task.X[:, 1], np.float32(X[:, 1]))
+    assert isinstance(frame["a"].dtype, pd.SparseDtype)  # is left as it is
+
+
 def test_amounts_that_say_nothing_are_told() -> None:
     (warning,) = task_from_arrays(X, Y, amount=1.0 - Y).warnings
     assert warning.startswith("The amount is 0 in every positive row")
@@ -229,6 +255,12 @@ def test_simulated_transactions() -> None:
     )  # fmt: skip
     assert (task.when_is_date, task.groups, task.warnings) == (True, None, [])
     assert task.report.warnings == []
+    assert {column.chosen_by for column in task.report.columns} == {"its kind", "the simulation"}
+    assert [c.name for c in task.report.columns if c.chosen_by == "the simulation"] == [
+        "fraud",
+        "time",
+        "amount",
+    ]
 
 
 @pytest.mark.parametrize("missing", ["pandas", "pyarrow.parquet"])

@@ -42,7 +42,10 @@ def test_costs():
     y, odds = rows()
     cost, _ = found(y, odds, cost_alarm=10, cost_missed=990)
     assert (cost.purpose, cost.probability, cost.margin) == ("cost", 0.01, pytest.approx(np.log(1 / 99)))
-    assert "above 10 / (10 + 990) = 0.01:" in cost.says
+    assert cost.says == (
+        "Look at a row where its probability is above 10 / (10 + 990) = 0.01: there the expected loss of "
+        "letting it pass is larger than that of a false alarm."
+    )
     assert [each.purpose for each in found(y, odds)] == ["budget"]
 
 
@@ -87,6 +90,8 @@ def test_budget_a_day():
     (budget,) = found(y, odds, table=task(y, when=when), alert_rate=None, alerts_per_day=3)
     assert np.count_nonzero(expit(odds) > budget.probability) == 60
     assert "For 3 alerts a day:" in budget.says
+    (one,) = found(y, odds, table=task(y, when=when), alert_rate=None, alerts_per_day=1)
+    assert one.says.startswith("For 1 alert a day: look at a row")
     low, high = map(float, re.search(r"(\S+) to (\S+) a day on average", budget.says).groups())
     assert low < 3 < high
     # Of cards, each with its highest score of a day.
@@ -106,7 +111,11 @@ def test_no_threshold():
     # All scores are the same: nothing of the comparison is lost.
     (tied,) = found(y, np.full(N, -3.0), alert_rate=0.01)
     assert (tied.probability, tied.margin) == (None, None)
-    assert tied.says.startswith("There is no threshold for 1 % alerts: y_score has its highest value")
+    assert tied.says == (
+        "There is no threshold for 1 % alerts: 2,000 of the 2,000 held-out scores are the highest, more than "
+        "the budget has room for, and nothing says which of them come first. Train more rounds, which tell "
+        "them apart, or allow a larger budget."
+    )
     # Probabilities that round to 1: log-odds do not tie, and no margin is made of a 1.
     (certain,) = found(y, odds + 50.0, alert_rate=0.01)
     assert certain.probability == 1.0

@@ -10,7 +10,7 @@ import pytest
 
 from focalboost.comparison import _judgement
 from focalboost.comparison._judgement import judge
-from focalboost.comparison._verdict import decide
+from focalboost.comparison._verdict import _compare, decide, signed
 from tests.comparison.judged import KEYS, MEASURES, binormal, judgement, settings, split, task, trained
 
 
@@ -23,9 +23,9 @@ def test_equal_contenders_stay_with_log_loss():
     found = verdict(class_weights={}, focal={"average_precision": 0.01})
     assert (found.use, found.beats_log_loss) == ("log_loss", False)
     assert found.sentence == (
-        "Stay with log loss: nothing here is shown to be better on the 5,000 held-out rows (200 positive); "
-        "focal loss came closest, with average precision 0.510 against 0.500 with log loss (+0.010, 90 % "
-        f"interval {interval(found.sentence)})."
+        "Stay with log loss: nothing is shown to be better in what decides on the 5,000 held-out rows "
+        "(200 positive); focal loss came closest, with average precision 0.510 against 0.500 with log loss "
+        f"(+0.010, 90 % interval {interval(found.sentence)})."
     )
     low, high = map(float, interval(found.sentence).split(" to "))
     assert low < 0 < high
@@ -56,11 +56,55 @@ def test_better_in_a_primary_line(key, measure, change):
     assert low * high > 0
 
 
+@pytest.mark.parametrize(
+    ("changes", "closest"),
+    [
+        (
+            {"average_precision": 0.0001},
+            "focal loss came closest, level in average precision 0.500 against 0.500",
+        ),
+        ({"average_precision": 0.0001}, "with log loss (0.000, 90 % interval -0.2"),
+        ({"average_precision": -0.0001}, "focal loss came closest, level in average precision 0.500 against"),
+        ({"average_precision": -0.0001}, "with log loss (0.000, 90 % interval -0.2"),
+        (
+            {"average_precision": -0.01},
+            "none is ahead in any of it, and focal loss came closest, with average p",
+        ),
+    ],
+)
+def test_the_closest_that_is_not_ahead(changes, closest):
+    behind = {"average_precision": -0.2, "recall_at_alert_rate": -0.2, "expected_cost": 0.4}
+    # Behind, but not shown to be: all errors are large.
+    errors = {"average_precision": 0.1, "recall_at_alert_rate": 0.1, "expected_cost": 0.2}
+    found = verdict(errors=errors, focal=behind | changes, class_weights=behind)
+    assert found.use == "log_loss"
+    assert closest in found.sentence
+    assert "-0.000" not in found.sentence
+
+
+def test_what_rounds_to_zero_has_no_sign():
+    assert [signed(value, 0) for value in (-0.3, 0.3, -0.0, 1234.0)] == ["0", "0", "0", "+1,234"]
+    assert [signed(value, 2) for value in (-0.004, -0.006)] == ["0.00", "-0.01"]
+
+
 @pytest.mark.parametrize("measure", ["log_loss", "calibration_slope", "calibration_ratio"])
 def test_other_lines_choose_nobody(measure):
-    change = {"log_loss": -0.02}.get(measure, 0.0)
-    found = verdict(focal={measure: change}, class_weights={})
+    """Such a line is marked in the table, so the reasons tell of it."""
+    base = None if measure == "log_loss" else {measure: 0.3}
+    better = {"log_loss": -0.02}.get(measure, 0.0)
+    made = judgement(focal={measure: better}, class_weights={})
+    if base:  # log loss itself is off, the others are not
+        k = KEYS.index(measure)
+        values, replicates = made.values.copy(), made.replicates.copy()
+        values[0, k] += 0.3
+        replicates[:, 0, k] += 0.3
+        made = dataclasses.replace(made, values=values, replicates=replicates)
+    found = decide(made, settings())
     assert found.use == "log_loss"
+    assert "nothing is shown to be better in what decides" in found.sentence
+    (told,) = [each for each in found.reasons if each.startswith("Focal loss")]
+    name = MEASURES[KEYS.index(measure)].name
+    assert told.startswith(f"Focal loss, better, but in a line that does not decide: {name} ")
 
 
 def test_tuned_measure_is_primary():
@@ -136,7 +180,8 @@ def test_nothing_can_be_computed():
     found = decide(nothing, settings())
     assert found.use == "log_loss"
     assert found.sentence == (
-        "Stay with log loss: nothing here is shown to be better on the 5,000 held-out rows (200 positive)."
+        "Stay with log loss: nothing is shown to be better in what decides on the 5,000 held-out rows "
+        "(200 positive)."
     )
 
 
@@ -188,9 +233,77 @@ def test_untuned_log_loss_is_never_used():
     )
     found = verdict(untuned={"average_precision": -0.01})
     assert any(
-        each.startswith("Tuning is not shown to have gained anything: average p") for each in found.reasons
+        each.startswith("Tuning is not shown to have gained anything in what decides: average p")
+        for each in found.reasons
     )
     assert not any("uning" in each for each in verdict(focal={}).reasons)
+
+
+@pytest.mark.parametrize(
+    ("untuned", "told"),
+    [
+        (
+            {"log_loss": 0.02},
+            ["better, but in a line that does not decide: log loss of the probabilities 0.0800"],
+        ),
+        (
+            {"log_loss": -0.02},
+            ["worse, though in a line that does not decide: log loss of the probabilities"],
+        ),
+        (
+            {"average_precision": -0.1, "log_loss": 0.02},
+            ["better, but in a line that does not decide: log loss"],
+        ),
+    ],
+)
+def test_tuning_is_told_of_lines_that_do_not_decide(untuned, told):
+    reasons = verdict(untuned=untuned, focal={}).reasons
+    assert [each[: len(told[0]) + 16] for each in reasons if each.startswith("Tuned log loss, ")] == [
+        f"Tuned log loss, {told[0]}"
+    ]
+    decided = "Tuning was worth it: average" if "average_precision" in untuned else "in what decides: average"
+    assert sum(decided in each for each in reasons) == 1
+
+
+def test_tuning_that_won_one_line_and_lost_another():
+    reasons = verdict(untuned={"average_precision": -0.1, "recall_at_alert_rate": 0.1}, focal={}).reasons
+    assert sum(each.startswith("Tuning was worth it: average precision") for each in reasons) == 1
+    assert (
+        sum(each.startswith("Tuning did not carry over to the held-out rows: recall") for each in reasons)
+        == 1
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_reasons_tell_each_line_that_the_table_marks(seed):
+    """Gains of any size in any line, of all three others."""
+    rng = np.random.default_rng(seed)
+    size = dict(zip(KEYS, (0.02, 0.02, 0.05, 0.003, 0.02, 0.02), strict=True))
+    made = judgement(
+        **{
+            who: {key: float(rng.normal(0.0, 1.5 * size[key])) for key in KEYS}
+            for who in ("untuned", "class_weights", "focal")
+        }
+    )
+    found = decide(made, settings())
+    families = _compare(made, settings(), [(key, "log_loss") for key in ("class_weights", "focal")])
+    for key, start in (("class_weights", "Class weights"), ("focal", "Focal loss")):
+        marked = [(each.measure.name, families[key].mark(each)) for each in families[key].lines]
+        for name, word in marked:
+            told = [
+                each for each in found.reasons if each.startswith(f"{start}, {word}") and f": {name} " in each
+            ]
+            assert len(told) == (1 if word else 0) or not word
+        nothing = f"{start}: no line is shown to differ from log loss." in found.reasons
+        assert nothing == (not any(word for _, word in marked))
+    untuned = _compare(made, settings(), [("untuned", "log_loss")])["untuned"]
+    tuned = [each for each in found.reasons if each.startswith(("Tuning", "Tuned"))]
+    for each in untuned.lines:
+        if untuned.mark(each) and each not in untuned.primary:
+            assert sum(f": {each.measure.name} " in told for told in tuned) == 1
+    marks = {untuned.mark(each) for each in untuned.primary}
+    assert ("worse" in marks) == any("was worth it" in told for told in tuned)
+    assert ("better" in marks) == any("did not carry over" in told for told in tuned)
 
 
 def test_log_loss_must_be_there():
@@ -233,7 +346,7 @@ def test_rule_names_lines_and_error_rate():
     for part in (
         "primary line (average precision, recall at 1 % alerts, cost of a row)",
         "at most 5 of 100",
-        "90 % interval",
+        "90 % interval. That is 5 % on either side",
         "1,000 paired bootstrap draws of 5,000 rows",
     ):
         assert part in rule

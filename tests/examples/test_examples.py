@@ -29,13 +29,13 @@ def test_from_transactions_to_decisions(booster, tmp_path, capsys):
     verdict = text.splitlines()[0]
     assert "log loss" in verdict
     assert verdict.split(";")[0] in page.read_text(encoding="utf-8")
-    found = re.search(r"Reviewed: ([\d,]+) rows, of which ([\d,]+) are fraud", text)
-    reviewed, fraud = (int(number.replace(",", "")) for number in found.groups())
-    assert 0 < fraud <= reviewed < 800
-    with_review, without = map(
-        float, re.search(r"row: ([\d.]+), with no review at all ([\d.]+)", text).groups()
+    found = re.search(r"Alerts: ([\d,]+) rows, of which ([\d,]+) are fraud", text)
+    alerts, fraud = (int(number.replace(",", "")) for number in found.groups())
+    assert 0 < fraud <= alerts < 800
+    with_alerts, without = map(
+        float, re.search(r"row: ([\d.]+), with no alert at all ([\d.]+)\.", text).groups()
     )
-    assert with_review < without
+    assert with_alerts < without
 
 
 @pytest.mark.parametrize("booster", ["xgboost", "lightgbm"])

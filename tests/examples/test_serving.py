@@ -31,9 +31,9 @@ def test_serve_mlflow(capsys):
 
 
 @pytest.mark.filterwarnings("ignore")  # as above
-@pytest.mark.parametrize("name", ["explain", "serve_mlflow"])
+@pytest.mark.parametrize("name", ["explain", "serve_mlflow", "serve_without_focalboost"])
 def test_help(name, monkeypatch, capsys):
-    pytest.importorskip({"explain": "shap", "serve_mlflow": "mlflow"}[name])
+    pytest.importorskip({"explain": "shap", "serve_mlflow": "mlflow"}.get(name, "xgboost"))
     path = str(EXAMPLES / f"{name}.py")
     monkeypatch.setattr(sys, "argv", [path, "--help"])
     with pytest.raises(SystemExit, match="0"):

@@ -95,3 +95,13 @@ def test_the_dict_may_change_afterwards():
 def test_a_dict_that_is_not_complete_names_the_key(make, error, text):
     with pytest.raises(error, match=text):
         make()
+
+
+def test_a_series_is_the_dict_of_its_index():
+    pd = pytest.importorskip("pandas")
+    assert BinaryFocalLoss(alpha=pd.Series({1: 9.0, 0: 1.0})) == BinaryFocalLoss(alpha=(1.0, 9.0))
+    rates = pd.Series({2: 1.0, 0: 0.1, 1: 0.5})
+    assert MulticlassFocalLoss(sampling_rate=rates) == MulticlassFocalLoss(sampling_rate=(0.1, 0.5, 1.0))
+    assert MultilabelFocalLoss(pd.Series({1: 0.0, 0: 2.0})) == MultilabelFocalLoss((2.0, 0.0))
+    with pytest.raises(ValueError, match=r"alpha has the key 'fraud', must have the keys 0 to 1"):
+        BinaryFocalLoss(alpha=pd.Series({"fraud": 9.0, "good": 1.0}))

@@ -234,3 +234,38 @@ def test_a_record_that_could_not_be_read_is_not_written():
         ValueError, match=rf"the record of the loss has \d+ characters, must have at most {LARGEST}"
     ):
         loss.to_json()
+
+
+@pytest.mark.parametrize(
+    ("loss", "shift", "kept"),
+    [
+        (LOSS, 0.5, 0.5),
+        (SOFTMAX, 0.5, (0.5, 0.5, 0.5)),
+        (LABELS, [0.5, 1], (0.5, 1.0)),
+        (LOSS, None, None),
+    ],
+)
+def test_every_shift_that_is_taken_can_be_read_again(loss, shift, kept):
+    shifted = loss.with_shift(shift)
+    assert shifted.logit_shift == kept
+    assert from_json(shifted.to_json()) == shifted
+
+
+@pytest.mark.parametrize(
+    ("loss", "shift", "error", "text"),
+    [
+        (LOSS, 1001, ValueError, r"logit_shift == 1001, must be from -1000 to 1000"),
+        (
+            LOSS,
+            (0.1, 0.2),
+            ValueError,
+            r"logit_shift == \(0.1, 0.2\), must be one number: the loss is binary",
+        ),
+        (LOSS, "0.1", TypeError, r"logit_shift == '0.1', must be finite"),
+        (SOFTMAX, (0.1, 0.2), ValueError, "has 2 entries, must have 3, one per class"),
+        (LABELS, (0.1, 0.2, 0.3), ValueError, "has 3 entries, must have 2, one per label"),
+    ],
+)
+def test_another_shift_is_refused(loss, shift, error, text):
+    with pytest.raises(error, match=text):
+        loss.with_shift(shift)

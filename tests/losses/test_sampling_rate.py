@@ -57,7 +57,7 @@ def test_training_sees_nothing_of_it(cls, task, given, kept):
         np.testing.assert_array_equal(one, other)
     assert loss.metric(Y[task], raw) == plain.metric(Y[task], raw)
     # The shift, too, is that of the rows that were kept: their mean is at their rate before the correction.
-    found = loss.calibrated(Y[task], raw)
+    found = loss.calibrated(Y[task], raw, rows="kept")
     assert found.sampling_rate == loss.sampling_rate
     assert found.logit_shift == plain.calibrated(Y[task], raw).logit_shift
     mean = found.of_kept_rows().posterior(raw).mean(axis=0)
@@ -72,12 +72,39 @@ def test_calibrated_on_all_rows_by_weights():
     y = (rng.random(len(p)) < p).astype(int)
     loss = BinaryFocalLoss(2.0, sampling_rate=0.1)
     raw, weight = loss.margin(p), np.where(y == 0, 0.1, 1.0)
-    found = loss.calibrated(y, raw, weight)
+    found = loss.calibrated(y, raw, weight, rows="kept")
     kept = found.of_kept_rows().posterior(raw)
     assert np.average(kept, weights=weight) == pytest.approx(np.average(y, weights=weight), rel=1e-9)
     # The margins were right before: a standard error is .03.
     assert abs(found.logit_shift) < 0.1
-    assert abs(loss.calibrated(y, raw).logit_shift) > 1.0
+    assert abs(loss.calibrated(y, raw, rows="kept").logit_shift) > 1.0
+
+
+@pytest.mark.parametrize(
+    ("cls", "task", "rate"),
+    [
+        (BinaryFocalLoss, "binary", 0.1),
+        (MulticlassFocalLoss, "multiclass", (0.1, 1.0, 0.5)),
+        (MultilabelFocalLoss, "multilabel", 0.2),
+        (MultilabelFocalLoss, "multilabel", (0.2, (0.1, 0.7))),
+    ],
+)
+def test_calibrated_says_of_which_rows_the_mean_is(cls, task, rate):
+    y = Y[task]
+    loss = cls(2.0, sampling_rate=rate).for_labels(y)
+    raw = np.random.default_rng(0).normal(-1.0, 1.0, (len(y), 3))
+    raw = raw[:, 0] if task == "binary" else raw[:, : loss._n_outputs()]
+    true = np.bincount(y) / len(y) if task == "multiclass" else y.mean(axis=0)
+    of_all, of_kept = (loss.calibrated(y, raw, rows=rows) for rows in ("all", "kept"))
+    np.testing.assert_allclose(of_all.posterior(raw).mean(axis=0), true, rtol=1e-6)
+    np.testing.assert_allclose(of_kept.of_kept_rows().posterior(raw).mean(axis=0), true, rtol=1e-6)
+    assert np.abs(of_kept.posterior(raw).mean(axis=0) / true - 1.0).max() > 0.3
+    with pytest.raises(ValueError, match=r"rows == None with sampling_rate == .*, must be 'all' .* or "):
+        loss.calibrated(y, raw)
+    with pytest.raises(ValueError, match="rows == 'some', must be one of 'all', 'kept'"):
+        loss.calibrated(y, raw, rows="some")
+    plain = cls(2.0).for_labels(y)
+    assert plain.calibrated(y, raw, rows="all") == plain.calibrated(y, raw)
 
 
 SAME = [

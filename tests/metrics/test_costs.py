@@ -23,6 +23,18 @@ def test_expected_cost_row_by_row(data, cost_alarm, cost_missed):
 
 
 @settings(max_examples=50, deadline=None)
+@given(rows_of_both_classes(40), st.floats(0.1, 10.0), st.floats(0.1, 1000.0))
+def test_where_each_look_costs_the_same(data, look, more):
+    """Charged row by row, less the looks at positive rows, which no model saves."""
+    y, p = data
+    loss = look + more
+    alert = p > look / loss
+    charged = np.mean(look * alert + loss * ((y == 1) & ~alert))
+    found = expected_cost(y, p, cost_alarm=look, cost_missed=more, threshold=look / loss)
+    assert found + look * np.mean(y == 1) == pytest.approx(charged, rel=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
 @given(rows_of_both_classes(20), st.integers(0, 2**32 - 1))
 def test_costs_by_row_of_which_some_are_zero(data, seed):
     y, p = data

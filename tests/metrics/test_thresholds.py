@@ -22,6 +22,13 @@ def test_at_the_threshold_for_cost_an_alert_costs_as_much_as_none(cost_alarm, co
     assert (1 - p) * cost_alarm == pytest.approx(p * cost_missed, rel=1e-9)
 
 
+@pytest.mark.parametrize(("look", "loss"), [(10.0, 1000.0), (10.0, 10.5), (3.0, 3.0), (3.0, 2.0)])
+def test_where_each_look_costs_the_same(look, loss):
+    """A look costs as much at a good row as at a bad one: it pays where look < p * loss."""
+    missed = np.maximum([loss - look], 0.0)
+    assert threshold_for_cost(cost_alarm=look, cost_missed=missed)[0] == pytest.approx(min(look / loss, 1.0))
+
+
 def test_thresholds_by_row():
     amount = pd.Series([0, 10, 990], index=[7, 7, 1])
     found = threshold_for_cost(cost_alarm=10, cost_missed=amount)

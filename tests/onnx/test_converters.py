@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import VotingClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from tests.onnx.models import MAKERS, TASKS, Data, label_agrees, onnxruntime
+from tests.onnx.models import MAKERS, TASKS, Data, label_agrees, missing, onnxruntime
 
+onnx = pytest.importorskip("onnx")
 skl2onnx = pytest.importorskip("skl2onnx")
 from skl2onnx.common.data_types import DoubleTensorType, StringTensorType  # noqa: E402  # after the check
 
@@ -74,7 +78,49 @@ def test_older_opset(booster):
     agrees(pipeline, Data.X, run(exported, X=Data.X))
 
 
+@pytest.mark.parametrize("booster", MAKERS)
+def test_categories(booster):
+    """Their tables are constants of skl2onnx's model."""
+    codes = np.where(np.arange(len(Data.X)) % 9, np.floor(Data.X[:, 1] * 7.0) % 12.0, np.nan)
+    rows, y = np.column_stack([Data.X, codes]), (Data.X[:, 0] + codes % 3 > 2.0).astype(int)
+    if booster == "xgboost":
+        model = MAKERS[booster](enable_categorical=True, feature_types=["q"] * 4 + ["c"]).fit(rows, y)
+    else:
+        model = MAKERS[booster](min_data_per_group=1, cat_smooth=1.0).fit(rows, y, categorical_feature=[4])
+    exported = skl2onnx.to_onnx(model, rows[:1])
+    assert any(constant.data_type == onnx.TensorProto.BOOL for constant in exported.graph.initializer)
+    agrees(model, rows, run(exported, X=rows))
+
+
 def test_a_dictionary_a_row_is_refused():
     model = MAKERS["xgboost"](n_estimators=2).fit(Data.X, Data.binary)
     with pytest.raises(ValueError, match="zipmap"):
         skl2onnx.to_onnx(model, Data.X[:1], options={id(model): {"zipmap": True}})
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+@pytest.mark.parametrize("booster", MAKERS)
+def test_calibrators_of_decision_function_are_refused(booster, method):
+    """skl2onnx would give them probabilities."""
+    model = CalibratedClassifierCV(MAKERS[booster](n_estimators=3), method=method, cv=2)
+    model.fit(Data.X, Data.binary)
+    with pytest.raises(ValueError, match=r"raw_scores == True, as CalibratedClassifierCV .*, must be False"):
+        skl2onnx.to_onnx(model, Data.X[:1], options={"zipmap": False})
+
+
+@pytest.mark.parametrize("booster", MAKERS)
+def test_mean_of_several_classifiers(booster):
+    model = VotingClassifier(
+        [(str(n), MAKERS[booster](n_estimators=n)) for n in (3, 9)], voting="soft", flatten_transform=False
+    )
+    model.fit(Data.X, Data.named)
+    rows = Data.X.astype(np.float32)
+    exported = skl2onnx.to_onnx(model, rows[:1], options={"zipmap": False})
+    agrees(model, rows, run(exported, X=rows))
+
+
+@pytest.mark.parametrize("booster", MAKERS)
+def test_filled_columns_without_arithmetic(booster):
+    rows = missing(Data.X).astype(np.float32)
+    pipeline = make_pipeline(SimpleImputer(), MAKERS[booster]()).fit(rows, Data.named)
+    agrees(pipeline, rows, run(skl2onnx.to_onnx(pipeline, rows[:1]), X=rows))

@@ -306,6 +306,7 @@ def test_input_name_and_shape():
         ({"input_name": "label"}, r"input_name == 'label', must be"),
         ({"input_name": ""}, r"input_name == '', must be"),
         ({"input_name": 3}, r"input_name == 3, must be"),
+        ({"input_name": "focalboost_cast_1"}, r"input_name == 'focalboost_cast_1', must be .*nor begin with"),
     ],
 )
 def test_refused_options(options, message):

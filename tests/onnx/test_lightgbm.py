@@ -1,6 +1,7 @@
 """Forms of LightGBM's trees, each against LightGBM."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -56,6 +57,35 @@ def test_categories_of_a_frame_are_in_the_metadata():
     assert json.loads(found["focalboost.categories"]) == {"1": ["a", "b", "c"]}
     codes = frame.assign(kind=frame["kind"].cat.codes)
     np.testing.assert_allclose(run(exported, codes)[1], model.predict_proba(frame), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "ordered", [{}, {"categorical_feature": ["kind", "code"]}], ids=["found", "named by the user"]
+)
+def test_categories_of_unknown_columns_are_not_in_the_metadata(ordered):
+    """LightGBM keeps lists of ordered columns too, and not whose they are."""
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(Data.X[:, :1], columns=["amount"])
+    frame["kind"] = pd.Categorical(np.array(["a", "b", "c"])[CATEGORY.astype(int) % 3])
+    frame["code"] = CATEGORY.astype(int) % 4
+    frame["size"] = pd.Categorical(np.where(Data.X[:, 1] > 0.0, "big", "small"), ordered=True)
+    model = lgbm_model(**SMALL_GROUPS).fit(frame, HIT, **ordered)
+    exported = to_onnx(model)
+    assert "focalboost.categories" not in {entry.key for entry in exported.metadata_props}
+    codes = frame.assign(kind=frame["kind"].cat.codes, size=frame["size"].cat.codes)
+    np.testing.assert_allclose(run(exported, codes)[1], model.predict_proba(frame), rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [True, "true", "+"])
+def test_predictions_that_stop_early_are_refused(value):
+    stops = {"pred_early_stop": value, "pred_early_stop_freq": 2, "pred_early_stop_margin": 0.5}
+    model = lgbm_model(n_estimators=40, **stops).fit(Data.X, Data.binary)
+    stopped = model.predict_proba(Data.X)
+    with pytest.raises(ValueError, match=rf"pred_early_stop == '?{re.escape(str(value))}'?, must be False"):
+        to_onnx(model)
+    check(model.set_params(pred_early_stop=False), Data.X)
+    assert np.abs(model.predict_proba(Data.X) - stopped).max() > 0.1
+    check(model.set_params(pred_early_stop="false"), Data.X)
 
 
 @pytest.mark.parametrize("task", TASKS)

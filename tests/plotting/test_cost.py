@@ -32,7 +32,7 @@ def test_the_threshold_that_the_costs_name_is_marked(predicted, ax, legend):
     for dot, score in zip(dots, p.values(), strict=True):
         assert dot.get_xdata() == pytest.approx(0.1)
         assert dot.get_ydata() == pytest.approx(1000 * expected_cost(y, score, cost_alarm=10, cost_missed=90))
-    assert legend(ax)[2:] == ["threshold 10\u00a0%", "no review at all"]
+    assert legend(ax)[2:] == ["threshold 10\u00a0%", "no alert at all"]
 
 
 def test_a_threshold_of_ones_own(predicted, ax, legend):
