@@ -136,3 +136,32 @@ def test_one_training(monkeypatch):
     same = [row for row in found if row["judged"] == "as compared"]
     assert {row["use"] for row in same} == {"log_loss"}
     assert all(row[measure] == pytest.approx(0, abs=0.02) for row in same for measure in script.MEASURES[:1])
+
+
+def test_what_the_text_says_of_the_committed_results():
+    text = " ".join((FOLDER / "README.md").read_text(encoding="utf-8").split())
+    text = text[text.index("## The verdict of `focalboost compare`") :]
+    rows = script.read(script.SCORES)
+
+    def others(name):
+        uses = [row["use"] for row in rows if row["scenario"] == name]
+        return len(uses), sum(use != "log_loss" for use in uses)
+
+    n, wrong = others("equal")
+    assert f"Of {n} comparisons of contenders that are equal by construction" in text
+    assert f"(60 positive held-out rows) {wrong} recommend another loss" in text
+    hidden = others("equal, customers of five rows, not told")
+    told = others("equal, customers of five rows")
+    assert f"{hidden[1]} of {hidden[0]} comparisons of equal contenders go wrong" in text
+    assert f"{told[1]} of {told[0]} if they are" in text
+    assert others("both worse")[1] == 0
+    table = {row[1]: row for row in script.training_table(script.read(script.TRAININGS)) if row[0] == "all"}
+    compared, poor = table["as compared"], table["poor log loss"]
+    assert (
+        f"{compared[3]} stay with log loss, {int(compared[4]) + int(compared[5])} recommend another" in text
+    )
+    assert f"made poor {int(poor[4]) + int(poor[5])} recommend another" in text
+    assert table["poor challengers"][3] == "50"
+    assert {row[6] for row in table.values()} == {"0"}
+    gains = [each.replace("0.", ".") for each in compared[8:10]]
+    assert f"{gains[0]} for class weights and {gains[1]} for focal loss" in text
