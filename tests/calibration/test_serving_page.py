@@ -4,6 +4,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -104,13 +105,16 @@ def check_several(found, rows):
 @pytest.fixture(params=["sqlite", "duckdb"])
 def database(request):
     if request.param == "duckdb":
-        return pytest.importorskip("duckdb").connect()
-    connection = sqlite3.connect(":memory:")
-    try:
-        connection.execute("SELECT exp(1), ln(2), LEAD(1) OVER ()")
-    except sqlite3.OperationalError as error:
-        pytest.skip(f"SQLite {sqlite3.sqlite_version}: {error}")
-    return connection
+        connection = pytest.importorskip("duckdb").connect()
+    else:
+        connection = sqlite3.connect(":memory:")
+    # From Python 3.13 on a connection that nobody closed is a warning.
+    with closing(connection):
+        try:
+            connection.execute("SELECT exp(1), ln(2), LEAD(1) OVER ()")
+        except sqlite3.OperationalError as error:
+            pytest.skip(f"SQLite {sqlite3.sqlite_version}: {error}")
+        yield connection
 
 
 def fill(database, name, columns, rows):
