@@ -104,7 +104,7 @@ def train_all(task: Task, split: Split, settings: Settings, progress: Progress |
     """All contenders: side by side where there are few rows for the threads, else one after the other.
 
     Trees of few rows gain little from a second thread, and wait for each other where the machine is busy:
-    30,000 rows took 100 s on one thread, and up to 370 s of two cores in use by others on two.
+    30,000 rows with 30 trials took 80 s of CPU on one thread, and 370 s on two of a machine in use by others.
     """
     storage = open_once(settings)
     threads = thread_count(settings.n_jobs)

@@ -1,4 +1,4 @@
-"""What teaches skl2onnx the classifiers."""
+"""Registers the classifiers with skl2onnx."""
 
 from __future__ import annotations
 
