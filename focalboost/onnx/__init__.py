@@ -1,8 +1,8 @@
 """Models as ONNX with the outputs of predict_proba and predict: for servers without Python's training stack.
 
 `to_onnx` takes a classifier or a booster with a stored loss, `register_converters` registers the classifiers
-with skl2onnx, for pipelines that end in one. Trees and the closed form of the posterior are in the graph: what
-runs it needs neither focalboost nor the booster. Needs the extra: `pip install 'focalboost[onnx]'`.
+with skl2onnx, for pipelines that end in one. Trees and the closed form of the posterior are in the graph:
+what runs it needs neither focalboost nor the booster. Needs the extra: `pip install 'focalboost[onnx]'`.
 """
 
 from focalboost.onnx._extra import require
