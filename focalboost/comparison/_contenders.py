@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count, islice
 from threading import Event, Lock
 from typing import Any
 from uuid import uuid4
@@ -41,6 +42,7 @@ from focalboost.tuning import (
 PROCESS, THIS_PROCESS = "compared_by", uuid4().hex
 _running: set[tuple[str, int]] = set()  # of this process
 FAILED = "error"  # attribute of a trial that cannot be trained
+PLACE = "place"  # attribute: which of the points it tries, from 0
 SMALL = 3_000_000  # numbers in the rows that are trained on
 N_STARTUP = 8  # trials before the pruner and the sampler look at others
 # Parameters of XGBoost's and LightGBM's start, which focal loss chooses itself.
@@ -261,6 +263,7 @@ def run_trials(
         progress.begin(contender, min(len(spent(study)), settings.trials), settings.trials)
     counted = Counted(objective, contender, settings.seed)
     while not stop.is_set():
+        wait_for_points(study, stop)
         first = claimed(study)[: settings.trials]
         if len(first) < settings.trials:
             study.optimize(counted, n_trials=1, catch=(ValueError,))
@@ -289,20 +292,34 @@ def fail_dead_trials(study: Any) -> None:
             study.tell(trial.number, state=state.FAIL)
 
 
+def wait_for_points(study: Any, stop: Event) -> None:
+    """Until each trial that runs has its parameters, or is failed.
+
+    A process that dies before it claims its trial leaves one of which nobody knows whether it lives, for 5
+    seconds: the sampler would go on from other trials than it would have without the interruption.
+    """
+    running = (load_optuna().trial.TrialState.RUNNING,)
+    while any(not trial.params for trial in study.get_trials(deepcopy=False, states=running)):
+        if stop.wait(0.05):
+            break
+        fail_dead_trials(study)
+
+
 class Counted:
     """An objective whose trials differ by their place alone, and that notes why one cannot be trained.
 
-    Each trial has a sampler of its own, seeded by how many before it count: a comparison that was interrupted
-    and goes on tries the points that it would have tried, and of two processes on one storage each tries
-    others.
+    Each trial has a sampler of its own, seeded by its place, the first one that no other trial has: a
+    comparison that was interrupted and goes on tries the points that it would have tried, and of two
+    processes on one storage each tries others.
     """
 
     def __init__(self, objective: CrossValidatedObjective, contender: Contender, seed: int) -> None:
         self.objective, self.seed = objective, [seed, CONTENDERS.index(contender)]
 
     def __call__(self, trial: Any) -> Any:
-        place = sum(other.number < trial.number for other in claimed(trial.study))
+        place = place_of(trial)
         seed = int(np.random.SeedSequence([*self.seed, place]).generate_state(1)[0])
+        trial.set_user_attr(PLACE, place)
         trial.set_user_attr(PROCESS, THIS_PROCESS)
         trial.study.sampler = load_optuna().samplers.TPESampler(n_startup_trials=N_STARTUP, seed=seed)
         key = trial.study.study_name, trial.number
@@ -316,24 +333,39 @@ class Counted:
             _running.discard(key)
 
 
+def place_of(trial: Any) -> int:
+    """The first place that is free, after those of older trials that have not noted theirs yet."""
+    others = [other for other in claimed(trial.study) if other.number != trial.number]
+    taken = {other.user_attrs[PLACE] for other in others if PLACE in other.user_attrs}
+    older = sum(PLACE not in other.user_attrs and other.number < trial.number for other in others)
+    return next(islice((place for place in count() if place not in taken), older, None))
+
+
 def study_name(contender: Contender, objective: CrossValidatedObjective, settings: Settings) -> str:
     """Says all that makes trials comparable, so that one storage serves many tables."""
     return f"focalboost compare: {contender.key}, seed {settings.seed}, {objective.fingerprint}"
 
 
 def spent(study: Any) -> list[Any]:
-    """Trials that count, in order: finished, pruned, and those that cannot be trained."""
+    """Trials that count, in the order of their places: finished, pruned, and those that cannot be trained."""
     state = load_optuna().trial.TrialState
-    trials = study.get_trials(deepcopy=False, states=(state.COMPLETE, state.PRUNED, state.FAIL))
-    return [trial for trial in trials if trial.state != state.FAIL or FAILED in trial.user_attrs]
+    return by_place(study, (state.COMPLETE, state.PRUNED, state.FAIL))
 
 
 def claimed(study: Any) -> list[Any]:
-    """Those that count, and those that run, in order."""
+    """Those that count, and those that run, in the order of their places."""
     state = load_optuna().trial.TrialState
-    states = (state.COMPLETE, state.PRUNED, state.FAIL, state.RUNNING)
-    trials = study.get_trials(deepcopy=False, states=states)
-    return [trial for trial in trials if trial.state != state.FAIL or FAILED in trial.user_attrs]
+    return by_place(study, (state.COMPLETE, state.PRUNED, state.FAIL, state.RUNNING))
+
+
+def by_place(study: Any, states: tuple[Any, ...]) -> list[Any]:
+    fail = load_optuna().trial.TrialState.FAIL
+    trials = [
+        trial
+        for trial in study.get_trials(deepcopy=False, states=states)
+        if trial.state != fail or FAILED in trial.user_attrs
+    ]
+    return sorted(trials, key=lambda trial: (trial.user_attrs.get(PLACE, np.inf), trial.number))
 
 
 def best_trial(study: Any, trials: int) -> Any:

@@ -47,8 +47,8 @@ def write_table(folder):
     return path
 
 
-def start(folder, storage):
-    words = ["t.csv", "--rounds", 20, "--patience", 5, "--n-jobs", 1, "--trials", TRIALS]
+def start(folder, storage, trials=TRIALS):
+    words = ["t.csv", "--rounds", 20, "--patience", 5, "--n-jobs", 1, "--trials", trials]
     words += ["--storage", storage, "--json", "r.json", "--model", "m.ubj", "--no-report"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
@@ -157,6 +157,24 @@ def test_interrupted_it_says_so_and_goes_on(undisturbed):
     assert "interrupted: finished trials are kept in interrupted.log, and the same command goes on" in err
     assert "Traceback" not in err
     assert result(folder) == expected
+
+
+def test_a_trial_that_nobody_claimed_takes_the_place_of_no_other(undisturbed):
+    """As it is left by a process that died between the start of a trial and its claim."""
+    folder, expected = undisturbed
+    fresh(folder)
+    process = start(folder, "unclaimed.log", trials=1)
+    _, err = process.communicate(timeout=WAIT)
+    assert process.returncode == 0, err
+    fresh(folder)
+    storage = JournalStorage(JournalFileBackend(str(folder / "unclaimed.log")))
+    for name in optuna.get_all_study_names(storage):
+        optuna.load_study(storage=storage, study_name=name).ask()
+    process = start(folder, "unclaimed.log")
+    _, err = process.communicate(timeout=WAIT)
+    assert process.returncode == 0, err
+    assert result(folder) == expected
+    fresh(folder)
 
 
 if __name__ == "__main__":
