@@ -301,6 +301,7 @@ class Start:
         params = booster.params
         check_lightgbm_parameters(params)
         refuse_unknown("lightgbm", "LightGBM", params)
+        _check_categories(booster.pandas_categorical)
         if not vars(booster).get("_Booster__set_objective_to_none") and not _no_objective(params):
             raise RuntimeError(
                 f"objective must be {self.loss!r}: params have {params.get('objective')!r}. Pass "
@@ -398,6 +399,17 @@ def refuse_both_starts(train_set: Any) -> None:
     """Raise for a user's init_score of a data set; that of an earlier continued training is LightGBM's."""
     if getattr(train_set, "_predictor", None) is None and np.any(train_set.init_score):
         raise both_starts("train_set")
+
+
+def _check_categories(of_columns: list[Any] | None) -> None:
+    """LightGBM keeps a data frame's categories as JSON, and fails when a model with others is saved."""
+    for values in of_columns or []:
+        for value in values:
+            if not isinstance(value, str | int | float | np.generic | None):
+                raise TypeError(
+                    f"a category == {value!r}, must be a string, a number or a boolean: LightGBM could not "
+                    "save the model. Convert the column's categories: X[column].astype(str).astype('category')."
+                )
 
 
 def _no_objective(params: Any) -> bool:

@@ -305,3 +305,20 @@ def test_the_loss_may_be_named_as_objective():
     named = train(loss, {**PARAMS, "objective": loss}, dataset(), 3)
     left_out = train(loss, PARAMS, dataset(), 3)
     np.testing.assert_array_equal(named.predict(Data.X), left_out.predict(Data.X))
+
+
+@pytest.mark.parametrize("kind", ["dates", "intervals"])
+def test_categories_that_no_model_file_can_hold_are_refused_before_training(kind):
+    pd = pytest.importorskip("pandas")
+    values = pd.Series(np.arange(N) % 3.0)
+    column = pd.to_datetime(values, unit="D") if kind == "dates" else pd.cut(values, 3)
+    X = pd.DataFrame({"a": Data.X[:, 0], "column": column.astype("category")})
+    text = r"a category == (Timestamp|Interval)\(.*\), must be a string, a number or a boolean: LightGBM"
+    with pytest.raises(TypeError, match=text):
+        train(BinaryFocalLoss(2.0), PARAMS, lgb.Dataset(X, Data.binary), 3)
+    with pytest.raises(TypeError, match=text):
+        cv(BinaryFocalLoss(2.0), PARAMS, lgb.Dataset(X, Data.binary), 3, nfold=2)
+    with pytest.raises(TypeError, match=text):
+        FocalLGBMClassifier(n_estimators=3, verbosity=-1).fit(X, Data.binary)
+    X["column"] = X["column"].astype(str).astype("category")  # the cure
+    assert train(BinaryFocalLoss(2.0), PARAMS, lgb.Dataset(X, Data.binary), 3).model_to_string()
