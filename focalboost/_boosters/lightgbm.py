@@ -408,7 +408,7 @@ def _check_categories(of_columns: list[Any] | None) -> None:
             if not isinstance(value, str | int | float | np.generic | None):
                 raise TypeError(
                     f"a category == {value!r}, must be a string, a number or a boolean: LightGBM could not "
-                    "save the model. Convert the column's categories: X[column].astype(str).astype('category')."
+                    "save the model. Convert the categories: X[column].astype(str).astype('category')."
                 )
 
 
