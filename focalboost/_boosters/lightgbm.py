@@ -23,7 +23,7 @@ from focalboost._boosters.call import check_version
 from focalboost._boosters.caller import calls_counted, entered
 from focalboost._boosters.continuing import check_agrees, go_on, no_record
 from focalboost._boosters.names import lightgbm_aliases, refuse_unknown
-from focalboost._boosters.parameters import check_lightgbm_parameters
+from focalboost._boosters.parameters import check_lightgbm_parameters, check_metrics
 from focalboost._typing import Array
 
 check_version("lightgbm", lightgbm.__version__)
@@ -31,9 +31,6 @@ check_version("lightgbm", lightgbm.__version__)
 # With several classes and its own default of 0 LightGBM may diverge, with log loss too: on a set where its
 # log loss was 7.6 it is .6 with 1; over six sets 1 is better by 2 % in the median.
 LAMBDA_OF_SEVERAL = 1.0
-# LightGBM hands its metrics scores without intercept and transform; these look at the order only.
-RANKING = ("auc", "average_precision", "auc_mu")
-NO_METRIC = ("", "none", "na", "null", "custom")
 
 
 def finished(text: str, loss: Any, record: str, margins: Array) -> str:
@@ -415,19 +412,3 @@ def _check_categories(of_columns: list[Any] | None) -> None:
 def _no_objective(params: Any) -> bool:
     names = lightgbm_aliases("objective")
     return all(str(params.get(name, "none")).lower() in ("none", "null", "custom", "na") for name in names)
-
-
-def check_metrics(params: Any) -> None:
-    """Refuse LightGBM's metrics that need more than the order of the scores."""
-    for name in lightgbm_aliases("metric"):
-        value = params.get(name)
-        asked = value if isinstance(value, list | tuple | set) else str(value or "").split(",")
-        for metric in asked:
-            word = str(metric).strip().lower()
-            if word not in (*RANKING, *NO_METRIC):
-                raise ValueError(
-                    f"{name} == {metric!r} in params, must be one of {', '.join(map(repr, RANKING))}: "
-                    "LightGBM hands its other metrics scores without start and transform when the objective "
-                    "is not its own. Pass metric='None', loss.metric as feval or eval_metric, and others "
-                    "beside it."
-                )

@@ -6,7 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from focalboost._boosters.names import lightgbm_aliases
 from focalboost._validation import show
+
+# LightGBM hands its metrics scores without intercept and transform; these look at the order only.
+RANKING = ("auc", "average_precision", "auc_mu")
+NO_METRIC = ("", "none", "na", "null", "custom")
 
 
 class Ignored(NamedTuple):
@@ -123,3 +128,19 @@ def take_ignored(owner: str, params: dict[str, Any]) -> None:
         neutral = () if name == "boost_from_average" else rule.neutral
         if value is not None:
             _check(owner, name, value, neutral, rule.of_classifier)
+
+
+def check_metrics(params: Any) -> None:
+    """Refuse LightGBM's metrics that need more than the order of the scores."""
+    for name in lightgbm_aliases("metric"):
+        value = params.get(name)
+        asked = value if isinstance(value, list | tuple | set) else str(value or "").split(",")
+        for metric in asked:
+            word = str(metric).strip().lower()
+            if word not in (*RANKING, *NO_METRIC):
+                raise ValueError(
+                    f"{name} == {metric!r} in params, must be one of {', '.join(map(repr, RANKING))}: "
+                    "LightGBM hands its other metrics scores without start and transform when the objective "
+                    "is not its own. Pass metric='None', loss.metric as feval or eval_metric, and others "
+                    "beside it."
+                )

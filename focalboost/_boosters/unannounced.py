@@ -14,7 +14,11 @@ from focalboost._boosters.call import Call
 from focalboost._boosters.caller import announced
 from focalboost._boosters.configuration import ATTRIBUTE, check_continued, check_new, learner_config
 from focalboost._boosters.continuing import go_on
-from focalboost._boosters.parameters import check_lightgbm_parameters, check_xgboost_parameters
+from focalboost._boosters.parameters import (
+    check_lightgbm_parameters,
+    check_metrics,
+    check_xgboost_parameters,
+)
 from focalboost._typing import Array
 
 _LARGEST_GAMMA = 10
@@ -90,6 +94,8 @@ def _check_lightgbm(booster: Any, dataset: Any, loss: Any, raw: Array) -> None:
             "train_set, init_model=model), or callbacks=[focalboost.lightgbm.start(loss)]."
         )
     check_lightgbm_parameters(booster.params)
+    if booster.valid_sets:
+        check_metrics(booster.params)  # also LGBMClassifier's own, binary_logloss: it would stop training
     dataset = booster.train_set if dataset is None else dataset
     if loss.starts_at(raw) or np.any(dataset.get_init_score()):
         return

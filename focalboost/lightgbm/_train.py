@@ -8,9 +8,10 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from focalboost._boosters.lightgbm import LAMBDA_OF_SEVERAL, Start, check_metrics, refuse_both_starts
+from focalboost._boosters.lightgbm import LAMBDA_OF_SEVERAL, Start, refuse_both_starts
 from focalboost._boosters.names import lightgbm_aliases
 from focalboost._boosters.packed import PackedLabels
+from focalboost._boosters.parameters import check_metrics
 from focalboost._typing import Array
 from focalboost._validation import check_weight_shape, show
 from focalboost.lightgbm._model import as_booster, check_continues

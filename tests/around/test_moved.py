@@ -171,6 +171,7 @@ def test_num_class():
             focal(num_class=3).fit(X, y)
 
 
+@pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")  # LightGBM 4.6 has no other
 def test_metrics_that_lightgbm_hands_half_a_score():
     train_set = dataset(X1, Y1)
     valid = [train_set.create_valid(X2, Y2)]
@@ -186,6 +187,14 @@ def test_metrics_that_lightgbm_hands_half_a_score():
                 valid_sets=valid,
                 callbacks=[flgb.start(loss)],
             )
+        with pytest.raises(ValueError, match=r"metric == .* in params, must be one of 'auc'"):
+            lgb.train({**L_PARAMS, "metric": metric, "objective": GAMMA}, train_set, 2, valid_sets=valid)
+    # LightGBM's classifier adds its own metric, binary_logloss, and early stopping would listen to it.
+    model = lgb.LGBMClassifier(objective=GAMMA, n_estimators=2, verbosity=-1)
+    with pytest.raises(ValueError, match=r"metric == 'binary_logloss' in params, must be one of 'auc'"):
+        model.fit(X1, Y1, eval_set=[(X2, Y2)])
+    model.set_params(metric="None").fit(X1, Y1, eval_set=[(X2, Y2)], eval_metric=GAMMA.metric)
+    assert set(model.evals_result_["valid_0"]) == {"focal_loss"}
     found = {}
     flgb.train(
         loss,
