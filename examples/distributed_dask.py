@@ -1,7 +1,7 @@
-"""Focal loss on a Dask cluster: two workers, which train the model of one machine.
+"""A Dask cluster trains the model of one machine
+==============================================
 
-    pip install 'focalboost[xgboost-cpu,dask,examples]'
-    python examples/distributed_dask.py
+Focal loss on a Dask cluster: two workers, which train the model of one machine.
 
 The same loss object rides on `xgboost.dask`. `for_labels` sums the labels where they are, so intercept, class
 weights and scale are those of all rows, whatever part of them a worker has; `posterior` of a Dask collection
@@ -9,6 +9,11 @@ is lazy. A cluster of yours takes the place of LocalCluster.
 
 Amounts are rounded to 64 quantiles, which all workers then find alike. As they come, each worker has a sketch
 of its own of them, and the models of two clusters differ by the bins, as with any other objective.
+
+::
+
+    pip install 'focalboost[xgboost-cpu,dask,examples]'
+    python examples/distributed_dask.py
 """
 
 from __future__ import annotations

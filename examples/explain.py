@@ -1,11 +1,16 @@
-"""Reasons for a score: SHAP values of the posterior beside those of the margin.
+"""Reasons for a score: SHAP values of the probability and of the margin
+=====================================================================
 
-    pip install 'focalboost[xgboost-cpu]' shap
-    python examples/explain.py [--rows 20000]
+Reasons for a score: SHAP values of the posterior beside those of the margin.
 
 The margin is explained by SHAP's fast TreeExplainer, exactly; its unit is none that an analyst knows. The
 posterior's log-odds, a strictly increasing function of the margin, and its probability are explained through
 the model itself, row by row. TreeExplainer's model_output="probability" would explain the focal confidence.
+
+::
+
+    pip install 'focalboost[xgboost-cpu]' shap
+    python examples/explain.py [--rows 20000]
 """
 
 from __future__ import annotations

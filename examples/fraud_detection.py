@@ -1,9 +1,14 @@
-"""From transactions to decisions: which loss to use, from which probability on to alert, what that finds.
+"""From transactions to decisions: which loss, which alerts, what they find
+========================================================================
+
+From transactions to decisions: which loss to use, from which probability on to alert, what that finds.
+
+For a CSV or Parquet file of your own there is a command: `focalboost compare FILE --target COLUMN`.
+
+::
 
     python examples/fraud_detection.py                        simulated transactions, about a minute
     python examples/fraud_detection.py --booster lightgbm
-
-For a CSV or Parquet file of your own there is a command: `focalboost compare FILE --target COLUMN`.
 """
 
 import argparse

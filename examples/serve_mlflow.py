@@ -1,11 +1,16 @@
-"""Log a model with MLflow so that it serves the posterior, and its signature says so.
+"""MLflow: a logged model that serves probabilities
+================================================
 
-    pip install 'focalboost[xgboost-cpu]' mlflow skops pandas
-    python examples/serve_mlflow.py [--rows 20000]
+Log a model with MLflow so that it serves the posterior, and its signature says so.
 
 MLflow's pyfunc calls `predict` by itself, which gives labels; `pyfunc_predict_fn="predict_proba"` makes it
 the probabilities. The names of the signature's outputs tell the posterior from the focal confidence, which
 the same class gives with focal_probability="focal".
+
+::
+
+    pip install 'focalboost[xgboost-cpu]' mlflow skops pandas
+    python examples/serve_mlflow.py [--rows 20000]
 """
 
 from __future__ import annotations

@@ -1,10 +1,15 @@
-"""Train here, score in ONNX Runtime: the exported model says what predict and predict_proba say.
+"""ONNX: train here, score where neither focalboost nor a booster is
+=================================================================
 
-    pip install 'focalboost[xgboost-cpu,onnx]' onnxruntime
-    python examples/serve_onnx.py
+Train here, score in ONNX Runtime: the exported model says what predict and predict_proba say.
 
 Trees and the closed form of the probability are in one file. The process that scores it can import neither
 focalboost nor a booster; the same file is read from Java, C#, C++ or Triton. Needs some seconds.
+
+::
+
+    pip install 'focalboost[xgboost-cpu,onnx]' onnxruntime
+    python examples/serve_onnx.py
 """
 
 from __future__ import annotations

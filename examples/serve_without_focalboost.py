@@ -1,11 +1,16 @@
-"""Train here, serve where focalboost is not installed: the saved file is a plain XGBoost model.
+"""Serve with plain XGBoost, where focalboost is not installed
+===========================================================
 
-    pip install 'focalboost[xgboost-cpu]'
-    python examples/serve_without_focalboost.py
+Train here, serve where focalboost is not installed: the saved file is a plain XGBoost model.
 
 The file predicts the focal confidence by itself and remembers gamma and the class weights. From there the
 class probability is a few lines of NumPy, which this script runs in a process that cannot import focalboost.
 Decisions need less: the threshold of the probability is a threshold of the margin, found where focalboost is.
+
+::
+
+    pip install 'focalboost[xgboost-cpu]'
+    python examples/serve_without_focalboost.py
 """
 
 from __future__ import annotations

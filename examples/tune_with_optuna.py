@@ -1,14 +1,19 @@
-"""Tuning gamma, class weights and the booster on an Optuna study of your own.
+"""Tune gamma, class weights and the booster with Optuna
+=====================================================
+
+Tuning gamma, class weights and the booster on an Optuna study of your own.
+
+Whether focal loss is worth it on your data is another question: `focalboost compare` tunes log loss as well.
+
+::
 
     python examples/tune_with_optuna.py                                about half a minute
     python examples/tune_with_optuna.py --storage study.log            kept: call it again to go on
 
-Workers, on one machine, share a storage, which loses no finished trial of one that is killed:
+Workers, on one machine, share a storage, which loses no finished trial of one that is killed::
 
     tune="python examples/tune_with_optuna.py --storage study.log --trials 60"
     for i in 1 2 3; do OMP_NUM_THREADS=1 $tune & done; wait
-
-Whether focal loss is worth it on your data is another question: `focalboost compare` tunes log loss as well.
 """
 
 import argparse

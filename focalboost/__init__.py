@@ -1,8 +1,35 @@
-"""Focal loss for XGBoost and LightGBM: one object that goes wherever a custom objective goes.
+"""Focal loss for XGBoost and LightGBM, with probabilities that are true.
 
-Start with `BinaryFocalLoss`, or with the classifiers of `focalboost.xgboost` and `focalboost.lightgbm`.
-`focalboost.tuning` searches gamma and the class weights, `focalboost.metrics` has what fraud teams judge by,
-`focalboost.calibration` the probabilities in closed form, `focalboost.datasets` data to try it on.
+Start with `focalboost.xgboost.FocalXGBClassifier` or `focalboost.lightgbm.FocalLGBMClassifier` in
+scikit-learn, with `focalboost.xgboost.train` or `focalboost.lightgbm.train` where you call a booster itself.
+
+What is public, here:
+
+==================== ===================================================================================
+BinaryFocalLoss      the loss for two classes, an object that goes wherever a custom objective goes
+MulticlassFocalLoss  for several classes
+MultilabelFocalLoss  for several labels a row
+posterior            class probabilities of the margins of a saved model
+SKOPS_TRUSTED_TYPES  what a fitted classifier consists of, for `skops.io.load`
+__version__          the version of focalboost
+==================== ===================================================================================
+
+And in its modules, each loaded when it is first asked for:
+
+====================== =================================================================================
+focalboost.xgboost     train, cv, start, FocalXGBClassifier; load_model, stored_loss
+focalboost.lightgbm    train, cv, start, FocalLGBMClassifier; load_model, stored_loss; pack_labels
+focalboost.tuning      CrossValidatedObjective, suggest_focal: gamma, weights and the booster with Optuna
+focalboost.comparison  compare: is focal loss worth it on your data? Also the command `focalboost compare`
+focalboost.metrics     recall, precision, value and cost as fraud teams ask for them; thresholds; scorers
+focalboost.calibration probabilities in closed form and back, with NumPy alone: served_loss, binary_posterior
+focalboost.plotting    reliability, precision-recall, cost, trials, loss curves
+focalboost.onnx        to_onnx, register_converters
+focalboost.datasets    make_transactions, load_table, two real sets
+focalboost.losses      the three losses and `posterior`, which are here too
+====================== =================================================================================
+
+Names that begin with an underscore are not public, and may change in any version.
 """
 
 import typing as _t

@@ -2,6 +2,8 @@
 
 import inspect
 import pickle
+import pydoc
+import re
 import shutil
 import subprocess
 import sys
@@ -228,6 +230,22 @@ def test_every_public_wing_can_be_asked_for():
     assert public <= set(dir(focalboost))
     for name in ("plotting", "calibration"):
         assert getattr(focalboost, name).__name__ == f"focalboost.{name}"
+
+
+def test_help_begins_with_what_is_public():
+    """pydoc prints the docstring, then the modules of the folder, private ones among them."""
+    top = pydoc.render_doc(focalboost, renderer=pydoc.plaintext).partition("PACKAGE CONTENTS")[0]
+    assert len(top.splitlines()) < 50
+    assert not re.findall(r"\b_[a-z]+", top)
+    split = [line.split(maxsplit=1) for line in top.splitlines()]
+    listed = dict(pair for pair in split if len(pair) == 2)
+    assert set(focalboost.__all__) <= set(listed)
+    for name in focalboost._SUBMODULES:
+        assert f"focalboost.{name}" in listed
+    # These lines begin with names of things.
+    for name in ("xgboost", "lightgbm", "tuning", "comparison", "datasets"):
+        module = pytest.importorskip(f"focalboost.{name}", exc_type=ImportError)
+        assert re.match(r"\w+", listed[f"focalboost.{name}"]).group() in module.__all__
 
 
 def test_a_type_checker_knows_the_names_and_no_others(tmp_path, monkeypatch):

@@ -75,7 +75,17 @@ class ServedLoss:
         return hash(self._values())
 
     def posterior(self, raw_prediction: ArrayLike) -> Array:
-        """True class probabilities of margins: (n_samples,) of class 1, or a column per class or label.
+        """True class probabilities of margins.
+
+        Parameters
+        ----------
+        raw_prediction : array-like of shape (n_samples,), or a column per class or label
+            Margins: what the booster predicts before sigmoid or softmax.
+
+        Returns
+        -------
+        ndarray of the shape of `raw_prediction`, float64
+            Of two classes the probability of class 1.
 
         Raises
         ------
@@ -94,6 +104,15 @@ class ServedLoss:
         self, probability: ArrayLike, *, or_equal: bool = False, dtype: DTypeLike = np.float32
     ) -> Array:
         """`margin_threshold` with the numbers of this loss, for each label its own.
+
+        Parameters
+        ----------
+        probability, or_equal, dtype
+            As `focalboost.calibration.margin_threshold` takes them.
+
+        Returns
+        -------
+        ndarray of the shape of `probability`; of several labels with a last axis for these
 
         Raises
         ------

@@ -64,9 +64,9 @@ def margin_threshold(
     Returns
     -------
     ndarray of shape () or (n_labels,), of `dtype`
-        Of float64 the closed form itself has rounding: t is 1e-14 (1 + |t|) higher, or lower with `or_equal`,
-        so that rows whose score is the threshold are on the right side. Rows that are nearer, of another
-        score, are taken for equal.
+        Of float64 the closed form itself has rounding: t is `1e-14 (1 + |t|)` higher, or lower with
+        `or_equal`, so that rows whose score is the threshold are on the right side. Rows that are nearer, of
+        another score, are taken for equal.
 
     Raises
     ------

@@ -117,7 +117,13 @@ class TableReport:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """One row for each column, the fields of `Column` as columns, notes and warnings joined by "; "."""
+        """What is known of the columns, as a table.
+
+        Returns
+        -------
+        DataFrame
+            One row for each column, the fields of `Column` as columns, notes and warnings joined by "; ".
+        """
         rows = [
             {**asdict(column), "notes": "; ".join(column.notes), "warnings": "; ".join(column.warnings)}
             for column in self.columns

@@ -77,7 +77,7 @@ def value_recall_at_alert_rate_scorer(alert_rate: float = 0.01, *, pos_label: An
 
     Returns
     -------
-    scorer, callable (estimator, X, y, *, value)
+    scorer, callable `(estimator, X, y, *, value)`
 
     Examples
     --------
@@ -122,7 +122,7 @@ def precision_at_alerts_per_day_scorer(
 
     Returns
     -------
-    scorer, callable (estimator, X, y, *, day, groups)
+    scorer, callable `(estimator, X, y, *, day, groups)`
     """
     alerts = check_alerts(alerts_per_day)
     scorer = make_scorer(
@@ -147,7 +147,7 @@ def recall_at_alerts_per_day_scorer(
 
     Returns
     -------
-    scorer, callable (estimator, X, y, *, day, groups)
+    scorer, callable `(estimator, X, y, *, day, groups)`
     """
     alerts = check_alerts(alerts_per_day)
     scorer = make_scorer(
@@ -197,7 +197,7 @@ def expected_cost_scorer(
 
     Returns
     -------
-    scorer, callable (estimator, X, y, *, cost_alarm, cost_missed, sample_weight)
+    scorer, callable `(estimator, X, y, *, cost_alarm, cost_missed, sample_weight)`
 
     Examples
     --------

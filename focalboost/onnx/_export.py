@@ -50,7 +50,7 @@ def to_onnx(
         Of ONNX's operators; the trees are of version 3 of ai.onnx.ml. ONNX Runtime 1.16 runs up to 19, 1.18
         and later run 21, with the same results. A later one than 15 is of use for merging with another model.
     input_name : str, default="X"
-        Name of the input; not that of an output, and not one that begins with "focalboost_".
+        Name of the input; not that of an output, and not one that begins with `focalboost_`.
 
     Returns
     -------

@@ -1,16 +1,25 @@
-"""The numbers that README.md and benchmarks/README.md print, recomputed from the committed results."""
+"""The numbers that README.md, docs/ and benchmarks/README.md print, recomputed from the committed results."""
 
 from __future__ import annotations
 
-import re
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tests.benchmarks.scripts import FOLDER, cells, load
+from tests.benchmarks.pages import (
+    BENCHMARKS,
+    DOCS,
+    EVIDENCE,
+    README,
+    flat,
+    rows_of,
+    rows_under,
+    section,
+    text,
+)
+from tests.benchmarks.scripts import FOLDER, load
 
 for needed in ("xgboost", "lightgbm", "pandas", "pyarrow"):
     pytest.importorskip(needed)
@@ -27,29 +36,9 @@ GAMMA_2 = ("gamma 2", "focal loss", "training")
 TWO_SETS = ("shuttle_2", "paysim")
 
 
-# ---------------------------------------------------------------------- texts
-def text(path):
-    return path.read_text(encoding="utf-8")
-
-
-README = text(FOLDER.parent / "README.md")
-BENCHMARKS = text(FOLDER / "README.md")
-
-
-def section(whole, heading):
-    assert f"\n## {heading}\n" in whole
-    return whole.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-
-
-def flat(part):
-    return re.sub(r"\s+", " ", part)
-
-
-def rows_of(part):
-    return [cells(line) for line in part.splitlines() if line.startswith("|") and "---" not in line]
-
-
-WORTH, PROBABILITIES = (section(README, name) for name in ("What focal loss is worth", "Probabilities"))
+FRONT = section(README, "Evidence")
+WORTH = section(EVIDENCE, "Tuned: it ranks as log loss does")
+PROBABILITIES = section(text(DOCS / "probabilities.md"), "What it costs, measured")
 DEFAULTS, STARTS, STUDY = (
     section(BENCHMARKS, name) for name in ("Defaults", "Log loss with its start and step", "Study")
 )
@@ -98,7 +87,9 @@ def test_summary_of_defaults(results):
     summary = [list(defaults.SUMMARY_HEAD), *defaults.summary(results)]
     assert len(summary) == 9
     for part in (PROBABILITIES, DEFAULTS, text(FOLDER / "results" / "defaults.md")):
-        assert rows_of(part)[: len(summary)] == summary
+        assert rows_under(part, summary[0])[: len(summary)] == summary
+    costs = [row[2].split()[0] for row in summary if row[0].endswith("gamma 2")]
+    assert "is {} % and {} % beside log loss's".format(*costs) in flat(FRONT)
 
 
 def test_all_tables_of_defaults(results, capsys):
@@ -180,6 +171,8 @@ def test_what_speaks_against_gamma_2(results, settings):
         f"+{100 * np.expm1(results.against(ALL, each, GAMMA_2).worst):.0f} %" for each in defaults.BOOSTERS
     ]
     assert f"the worst has {worst[0]} (XGBoost) and {worst[1]} (LightGBM" in told
+    expected = f"the worst has {worst[0]} of log loss (XGBoost) and {worst[1]} (LightGBM"
+    assert expected in flat(section(EVIDENCE, "Why the defaults are what they are"))
     told = flat(PROBABILITIES)
     assert f"gamma 2 has {beside.replace(' [', ' % [')}" in told
     assert f"`reg_lambda=1` on both sides, {classes.replace(' [', ' % [')}" in told
@@ -217,23 +210,28 @@ def test_all_tables_of_starts(frame, capsys):
     assert capsys.readouterr().out.strip() in text(FOLDER / "results" / "starts.md")
 
 
-def test_starts_and_steps_in_readme(settings):
+def test_starts_and_steps_in_evidence(frame, settings):
+    """The rows of the summary that the page shows, and the numbers that README takes from them."""
+    shown = rows_of(section(EVIDENCE, "Not tuned: the start is worth as much"))
+    summary = [starts.SUMMARY_HEAD, *starts.summary(frame)]
+    kept = [row for row in summary if "capped" not in row[0] and not row[0].startswith("tuned")]
+    assert len(kept) == 9
+    assert [row[0] for row in shown] == [row[0] for row in kept]
+    assert [row[1:] for row in shown[1:]] == [[row[column] for column in (1, 3, 4, 6)] for row in kept[1:]]
+    without = sorted(row[5] for row in kept if row[0].startswith("untuned"))
+    assert f"they are {without[0]} to {without[-1]}." in flat(EVIDENCE)
+
     def gains(setting, name):
         contenders = settings[setting]
         found = [starts.against(contenders[name], contenders["log loss"], each) for each in defaults.BOOSTERS]
         return " and ".join(f"{each.average_precision.value:+.3f}" for each in found)
 
-    told = flat(WORTH)
-    for words, setting, name in (
-        ("from 0.5", "untuned", "from 0"),
-        ("`max_delta_step=3`", "untuned", "max_delta_step 3"),
-        ("gamma 1", "untuned", "gamma 1"),
-        ("gamma 2", "untuned", "gamma 2"),
-        ("more from the start:", "random", "from 0"),
-        ("gamma 1", "random", "gamma 1"),
-        ("gamma 2", "random", "gamma 2"),
-    ):
-        assert f"{words} {gains(setting, name)}" in told
+    first, second, third, fourth = (
+        gains(setting, name) for setting in ("untuned", "random") for name in ("from 0", "gamma 2")
+    )
+    told = flat(FRONT)
+    assert f"log loss from 0.5 {first}, focal loss {second}." in told
+    assert f"With settings drawn at random: {third}, and {fourth}." in told
 
 
 def test_focal_loss_beside_the_better_baselines(settings):
@@ -297,7 +295,7 @@ def test_main_rows_of_the_study(study, contender, label):
 def test_what_single_sets_make(study):
     worth, told = flat(WORTH), flat(STUDY)
     found = ranks.mean_interval(study.apart("focal", "average precision", ("paysim",)))
-    assert "without PaySim {:+.3f} [{:+.3f}, {:+.3f}]".format(*found) in worth
+    assert "without PaySim, {:+.3f} [{:+.3f}, {:+.3f}]".format(*found) in worth
     assert "without paysim {:+.4f} ({:+.4f} to {:+.4f})".format(*found) in told
     found = ranks.mean_interval(study.apart("focal", "log loss", ("shuttle_2",)))
     assert f"without shuttle_2 it is {bracket(percents(found, 1))}" in worth
@@ -366,32 +364,55 @@ def test_what_the_posterior_is_worth(study):
     means = ranks.set_means(ranks.families(ranks.of_booster(apart, "both")))
     mean, median = np.exp([means.mean(), means.median()])
     told = f"without it {mean:.1f} times the log loss on average, {median:.1f} in the median"
-    assert told in flat(WORTH)
+    assert told.replace("without it", "has") in flat(WORTH)
+    assert f"Without the correction it is {mean:.1f} times as large" in flat(FRONT)
+
+
+@pytest.mark.parametrize(
+    ("task", "n_sets", "words"),
+    [
+        ("binary", 23, "{} on 23 tables"),
+        ("multiclass", 6, "with several classes {} on six"),
+        ("multilabel", 3, None),
+    ],
+)
+def test_means_of_each_task(study, task, n_sets, words):
+    of_task = ranks.of_task(study.all.main, task)
+    assert len(ranks.set_names(of_task)) == n_sets
+    values = ranks.of_booster(ranks.paired(of_task, "focal", "log loss", "average precision"), "both")
+    found = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*ranks.mean_interval(values))
+    if words is not None:
+        assert words.format(found) in flat(FRONT)
+    assert found in flat(WORTH)
+    if task == "binary":
+        assert f"ranks as log loss does: average precision {found}." in flat(EVIDENCE)
+
+
+def test_what_the_start_at_the_log_odds_costs(study):
+    """Focal loss from there, beside focal loss from the best constant."""
+    counts = []
+    for one in ("log-odds", "exact log-odds"):
+        for parameters in ("defaults", "tuned"):
+            apart = ranks.paired(
+                study.all.ablation, f"{parameters}: {one}", f"{parameters}: base", "average precision"
+            )
+            by = apart.groupby(level=["set", "booster"]).mean()
+            counts.append(int((by < -0.1).sum()))
+            assert len(by) == 46
+    assert f"({counts[0]} and {counts[1]} of 46)" in flat(EVIDENCE)
+    assert all(28 <= count <= 34 for count in counts[2:])  # two thirds
 
 
 # ---------------------------------------------------------------------- when it pays
 def test_the_first_sentence():
-    sentence = (
-        "In none of 60 comparisons (few trees, label noise, one fraud in thousands, rare labels, sampled "
-        "rows) does focal loss rank better than log loss that is started well"
+    claim = "focal loss rank better than log loss that is started well"
+    places = "(few trees, label noise, one fraud in thousands, rare labels, sampled rows)"
+    told = flat(section(README, "Should I use it?"))
+    assert (
+        f"In none of 60 comparisons does {claim}: from a probability of 0.5, or with `max_delta_step`" in told
     )
-    top = README.split("\n## ")[0]
-    assert sentence in flat(top)
-    assert flat(WORTH).strip().startswith(f"**{sentence}**")
+    told = flat(EVIDENCE.split("\n## ")[0])
+    assert f"In none of 60 comparisons {places} does {claim}: from 0.5, or with `max_delta_step`." in told
     assert "in none of 60 comparisons does focal loss rank better" in flat(
         section(BENCHMARKS, "When does focal loss pay?")
     )
-
-
-def test_links_into_the_benchmarks():
-    headings = {
-        re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
-        for line in BENCHMARKS.splitlines()
-        if line.startswith("#")
-    }
-    links = re.findall(r"\(benchmarks/README\.md#([^)]+)\)", README)
-    links += re.findall(r"\]\(#([^)]+)\)", BENCHMARKS)
-    assert links
-    assert set(links) <= headings
-    for path in re.findall(r"\]\((results/[^)]+|\.\./docs/[^)]+)\)", BENCHMARKS):
-        assert (Path(FOLDER) / path).is_file(), path
