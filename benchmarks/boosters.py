@@ -23,16 +23,25 @@ class XGBoost:
         self.params = {"tree_method": "hist", "nthread": threads}
         self.params |= {"num_class": n_classes} if n_classes > 2 else {}
         self.objective = self.builtin[n_classes > 2]
+        self.callbacks: dict[tuple[int, int], Any] = {}  # of a loss and its booster
 
     def booster(self, loss: Any, size: dict[str, Any]) -> Any:
         """A booster without trees; a loss of ours starts at its intercept."""
-        params = {**self.params, **size, "objective": self.objective}
-        if hasattr(loss, "base_score"):
-            params["base_score"] = loss.base_score if np.ndim(loss.base_score) == 0 else list(loss.base_score)
-        return self.make(params, [self.data])
+        booster = self.make({**self.params, **size, "objective": self.objective}, [self.data])
+        if hasattr(loss, "start"):
+            # What xgboost.train calls before and after each round.
+            self.callbacks[id(loss), id(booster)] = callback = loss.start()
+            callback.before_training(booster)
+        return booster
 
     def update(self, booster: Any, i: int, objective: Any) -> None:
+        callback = self.callbacks.get((id(objective), id(booster)))
+        if callback is None:
+            booster.update(self.data, i, fobj=objective)
+            return
+        callback.before_iteration(booster, i, {})
         booster.update(self.data, i, fobj=objective)
+        callback.after_iteration(booster, i, {})
 
     def gradients(self, booster: Any, loss: Any) -> tuple[Array, Array]:
         """What the loss will answer in the next round, in arrays of their own."""
@@ -67,7 +76,11 @@ class LightGBM:
         return booster
 
     def update(self, booster: Any, i: int, objective: Any) -> None:
-        booster.update(fobj=objective)
+        if hasattr(objective, "start"):
+            booster.update(fobj=objective)
+        else:
+            # A booster that was begun with `start` refuses gradients that come from elsewhere.
+            self.make.update(booster, fobj=objective)
 
     def gradients(self, booster: Any, loss: Any) -> tuple[Array, Array]:
         found: list[tuple[Array, Array]] = []

@@ -1,31 +1,35 @@
 """Trials a minute of `CrossValidatedObjective` beside the loop that is usually written.
 
-300,000 x 30 float32, 0.5 % positives, 5 stratified folds, the same points of the default space in the same
-order: plain log loss with the library's defaults first, then random ones. Every contender is a process of its
-own that runs an Optuna study over them:
+float32 rows of 30 features, 0.5 % positives, 5 stratified folds, the same points of the default space in the
+same order: plain log loss with the library's defaults first, then random ones. Every contender is a process
+of its own that runs an Optuna study over them:
 
 textbook    data rebuilt for every fold of every trial; NumPy objective (`textbook.py`) times class weights,
             begun at margin 0; stopped early by scikit-learn's average precision, computed in each round
 rebuilt     the same loop with FocalXGBClassifier or FocalLGBMClassifier and eval_set: our objective, which
             also stops it early; nothing kept, nothing pruned
-no pruning  CrossValidatedObjective, NopPruner: what keeping the data gains
-no cache    CrossValidatedObjective(cache=False), MedianPruner: what pruning gains
+no pruning  CrossValidatedObjective, NopPruner: what keeping the data and folds side by side gain
+no cache    CrossValidatedObjective(cache=False), MedianPruner; only where --contenders names it
 both        CrossValidatedObjective, MedianPruner: as documented
+by score    the same with stop_by="score": stopped by average precision as "textbook" is
 
-The first two run only the first `--few` points: a trial costs them the same whatever came before. Their time
-for all points is that of the few, times what "no pruning" took for all over what it took for those few (the
-same trees, from the same points). Pruning depends on what came before, so the others run them all. "no
-pruning" finds the best score there is among the points: "both" should find the same. Rounds trained are those
-of all folds, the ones that early stopping then drops among them, over those of "no pruning".
+The first two run only the first FEW points: a trial costs them the same whatever came before. Their time for
+all points is that of the few, times what "no pruning" took for all over what it took for those few (the same
+trees, from the same points). Pruning depends on what came before, so the others run them all. "no pruning"
+finds the best score there is among the points: "both" should find the same. Rounds trained are those of all
+folds, the ones that early stopping then drops among them, over those of "no pruning". The table of fewer
+trials is of the same runs: what a study of 60 did in its first 20 is a study of 20.
 
 Memory is the largest resident set (VmHWM, so Linux only) less that of the process with data, libraries and a
 model of a few rows, so after compiling. "/ X" is it over the size of X.
 
     python benchmarks/tuning.py RESULTS
 
-Each contender leaves RESULTS/BOOSTER-CONTENDER-REPEAT.json, and one that is there with the same settings is
-not run again: after a kill, the same command goes on. Quiet machine only; with `--repeats` the order is
-another each time and the tables have medians.
+runs 30,000 rows with 60 trials and 300,000 with 12, about 15 minutes on two quiet cores; the full size is
+`--sizes 300000:60:4 --tables 20 60`. Each contender leaves RESULTS/ROWS-BOOSTER-CONTENDER-REPEAT.json, and
+one that is there with the same settings is not run again: after a kill, the same command goes on, and the two
+boosters may be run one by one. Quiet machine only; with `--repeats` the order is another each time and the
+tables have medians.
 """
 
 from __future__ import annotations
@@ -58,8 +62,10 @@ Split = tuple[Array, Array]
 Result = dict[str, Any]
 FEATURES, POSITIVE, FOLDS, SEED = 30, 0.005, 5, 0
 BOOSTERS = ("xgboost", "lightgbm")
-TEXTBOOK, REBUILT, UNPRUNED, UNCACHED, BOTH = "textbook", "rebuilt", "no pruning", "no cache", "both"
-CONTENDERS = (TEXTBOOK, REBUILT, UNPRUNED, UNCACHED, BOTH)
+TEXTBOOK, REBUILT, UNPRUNED, UNCACHED = "textbook", "rebuilt", "no pruning", "no cache"
+BOTH, BY_SCORE = "both", "by score"
+CONTENDERS = (TEXTBOOK, REBUILT, UNPRUNED, UNCACHED, BOTH, BY_SCORE)
+NEEDED = (TEXTBOOK, REBUILT, UNPRUNED, BOTH)
 SETTINGS = ("rows", "trials", "few", "rounds", "patience", "threads")
 # Without subsample_freq LightGBM takes no notice of subsample.
 LIGHTGBM: dict[str, Any] = {"subsample_freq": 1, "verbosity": -1}
@@ -206,11 +212,12 @@ def make_objective(
     return CrossValidatedObjective(
         X, y, booster=booster, cv=splits, num_boost_round=settings.rounds,  # type: ignore[arg-type]  # of BOOSTERS
         early_stopping_rounds=settings.patience, n_jobs=settings.threads, cache=contender != UNCACHED,
+        stop_by="score" if contender == BY_SCORE else "loss",
     )  # fmt: skip
 
 
 def make_study(booster: str, contender: str, n: int) -> optuna.Study:
-    pruned = contender in (UNCACHED, BOTH)
+    pruned = contender in (UNCACHED, BOTH, BY_SCORE)
     study = optuna.create_study(
         direction="maximize", pruner=optuna.pruners.MedianPruner() if pruned else optuna.pruners.NopPruner()
     )
@@ -227,7 +234,7 @@ def run(folder: Path, booster: str, contender: str, settings: argparse.Namespace
     # Compiles and loads what is loaded late.
     tiny = np.r_[np.flatnonzero(y == 1)[:40], np.flatnonzero(y == 0)[:400]]
     few = argparse.Namespace(**{**vars(settings), "rounds": 2})
-    halves = [(np.arange(0, 440, 2), np.arange(1, 440, 2))]
+    halves = [(np.arange(0, len(tiny), 2), np.arange(1, len(tiny), 2))]
     make_study(booster, contender, 1).optimize(
         make_objective(X[tiny], y[tiny], halves, booster, contender, few), n_trials=1
     )
@@ -264,11 +271,12 @@ def collect(folder: Path, settings: argparse.Namespace) -> dict[str, dict[str, l
         np.save(folder / f"X-{settings.rows}.npy", X)
         np.save(folder / f"y-{settings.rows}.npy", y)
     found: dict[str, dict[str, list[Result]]] = {booster: {} for booster in settings.booster}
+    names = settings.contenders
     for repeat in range(settings.repeats):
-        turn = repeat * 2 % len(CONTENDERS)
-        for contender in CONTENDERS[turn:] + CONTENDERS[:turn]:
+        turn = repeat * 2 % len(names)
+        for contender in names[turn:] + names[:turn]:
             for booster in settings.booster:
-                file = folder / f"{booster}-{contender.replace(' ', '_')}-{repeat}.json"
+                file = folder / f"{settings.rows}-{booster}-{contender.replace(' ', '_')}-{repeat}.json"
                 if not file.exists() or json.loads(file.read_text("utf-8"))["settings"] != wanted:
                     print(f"{file.stem} ...", file=sys.stderr, flush=True)
                     child = ["--child", booster, contender, str(file)]
@@ -276,6 +284,14 @@ def collect(folder: Path, settings: argparse.Namespace) -> dict[str, dict[str, l
                     subprocess.run([sys.executable, __file__, str(folder), *child, *sizes], check=True)
                 found[booster].setdefault(contender, []).append(json.loads(file.read_text("utf-8")))
     return found
+
+
+def first_trials(result: Result, n: int) -> Result:
+    """What the run had done after n trials; memory is that of the whole run."""
+    lists = {name: result[name][:n] for name in ("seconds", "cpu", "scores", "rounds")}
+    values = [-np.inf if score is None else score for score in lists["scores"]]
+    best = int(np.argmax(values))
+    return {**result, **lists, "best": values[best], "best_trial": best}
 
 
 def full_cost(results: dict[str, list[Result]], contender: str, clock: str) -> float:
@@ -291,28 +307,30 @@ def full_cost(results: dict[str, list[Result]], contender: str, clock: str) -> f
 
 
 def show(booster: str, results: dict[str, list[Result]], settings: argparse.Namespace) -> None:
+    """The table of one number of trials."""
     whole = results[UNPRUNED][0]
-    seconds = {contender: full_cost(results, contender, "seconds") for contender in CONTENDERS}
-    cpu = {contender: full_cost(results, contender, "cpu") for contender in CONTENDERS}
+    n_trials = len(whole["scores"])
+    seconds = {contender: full_cost(results, contender, "seconds") for contender in results}
+    cpu = {contender: full_cost(results, contender, "cpu") for contender in results}
     rows = []
-    for contender in CONTENDERS:
-        first = results[contender][0]
+    for contender, runs in results.items():
+        first = runs[0]
         n = len(first["scores"])
         share = sum(first["rounds"]) / sum(whole["rounds"][:n])
-        peaks = [result["peak"] for result in results[contender] if result["peak"] is not None]
+        peaks = [result["peak"] for result in runs if result["peak"] is not None]
         peak = f"{median(peaks) / 1e6:.0f} MB" if peaks else ""
         times = f"{median(peaks) / first['X_bytes']:.1f}" if peaks else ""
         cached = f"{first['cache_bytes'] / 1e6:.0f} MB" if first["cache_bytes"] is not None else ""
         rows.append(
             (
-                contender, str(n), f"{60 * settings.trials / seconds[contender]:.1f}",
+                contender, str(n), f"{60 * n_trials / seconds[contender]:.1f}",
                 *(f"{seconds[other] / seconds[contender]:.2f}" for other in (REBUILT, TEXTBOOK)),
                 f"{cpu[REBUILT] / cpu[contender]:.2f}", f"{share:.2f}",
                 f"{first['best']:.4f} ({first['best_trial']})", peak, times, cached,
             )
         )  # fmt: skip
     title = (
-        f"{booster}: {settings.rows} x {FEATURES}, {settings.trials} points, {FOLDS} folds, at most "
+        f"{booster}: {settings.rows} x {FEATURES}, {n_trials} points, {FOLDS} folds, at most "
         f"{settings.rounds} rounds, {settings.threads} threads"
     )
     head = (
@@ -322,23 +340,38 @@ def show(booster: str, results: dict[str, list[Result]], settings: argparse.Name
     print_table(title, head, rows)
     few = results[REBUILT][0]["scores"]
     apart = max(abs(ours - usual) for ours, usual in zip(whole["scores"][: len(few)], few, strict=True))
-    scores = {
-        contender: max(score or 0.0 for score in results[contender][0]["scores"][: len(few)])
-        for contender in CONTENDERS
-    }
     print(f"\nLargest difference in score between rebuilt and no pruning, same points: {apart:.1g}")
-    best = ", ".join(f"{contender} {score:.4f}" for contender, score in scores.items())
+    best = ", ".join(
+        f"{contender} {max(score or 0.0 for score in results[contender][0]['scores'][: len(few)]):.4f}"
+        for contender in results
+    )
     print(f"Best of the first {len(few)} points: {best}")
+
+
+def size(text: str) -> tuple[int, int, int]:
+    """ROWS:TRIALS:FEW."""
+    rows, trials, few = map(int, text.split(":"))
+    if not 1 <= few <= trials:
+        raise argparse.ArgumentTypeError(f"FEW == {few}, must be from 1 to TRIALS, {trials}.")
+    return rows, trials, few
 
 
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("folder", type=Path, metavar="RESULTS", help="is made if it is not there")
     options.add_argument("--booster", choices=BOOSTERS, nargs="+", default=list(BOOSTERS))
-    options.add_argument("--rows", type=int, default=300_000)
-    options.add_argument("--trials", type=int, default=30)
-    options.add_argument("--few", type=int, default=5, help="trials of textbook and rebuilt")
-    options.add_argument("--rounds", type=int, default=60, help="most of a fold")
+    options.add_argument(
+        "--sizes", type=size, nargs="+", default=[(30_000, 60, 6), (300_000, 12, 2)],
+        metavar="ROWS:TRIALS:FEW", help="FEW trials of textbook and rebuilt; default 30000:60:6 300000:12:2",
+    )  # fmt: skip
+    options.add_argument("--tables", type=int, nargs="*", default=[20], help="of fewer trials, beside all")
+    options.add_argument(
+        "--contenders", choices=CONTENDERS, nargs="+", default=[c for c in CONTENDERS if c != UNCACHED],
+        help="all but 'no cache'; those that others are compared with run anyway",
+    )  # fmt: skip
+    for name in ("rows", "trials", "few"):
+        options.add_argument(f"--{name}", type=int, help=argparse.SUPPRESS)  # of a child
+    options.add_argument("--rounds", type=int, default=100, help="most of a fold")
     options.add_argument("--patience", type=int, default=15, help="rounds of early stopping")
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--repeats", type=int, default=1)
@@ -353,11 +386,17 @@ def main() -> None:
         save(Path(file), environment(), result)
         return
     folder.mkdir(parents=True, exist_ok=True)
-    found = print_environment()
-    results = collect(folder, settings)
-    for booster, of_booster in results.items():
-        show(booster, of_booster, settings)
-    save(settings.json, found, {"results": results})
+    settings.contenders = [c for c in CONTENDERS if c in settings.contenders or c in NEEDED]
+    found, all_results = print_environment(), {}
+    for rows, trials, few in settings.sizes:
+        settings.rows, settings.trials, settings.few = rows, trials, few
+        results = collect(folder, settings)
+        all_results[str(rows)] = results
+        for n in [*sorted({n for n in settings.tables if few <= n < trials}), trials]:
+            for booster, of_booster in results.items():
+                first = {c: [first_trials(one, n) for one in runs] for c, runs in of_booster.items()}
+                show(booster, first, settings)
+    save(settings.json, found, {"results": all_results})
 
 
 if __name__ == "__main__":

@@ -79,6 +79,18 @@ def test_xgboost_save_config():
     assert {"linear_train_param", "coordinate_param"} <= set(linear["updater"])
 
 
+def test_xgboost_memory_of_a_field():
+    """`core._LIB` has the C function, `handle` is what it takes, and it hands out an address."""
+    from focalboost._boosters import dmatrix
+
+    assert dmatrix._reader() is not None
+    data = xgb.DMatrix(X, Y)
+    labels = dmatrix._field(data, b"label", np.zeros(40, np.float32))
+    assert labels is not None
+    np.testing.assert_array_equal(labels, data.get_label())
+    assert dmatrix._field(data, b"weight", labels).size == 0
+
+
 def test_xgboost_frames_of_update():
     """The objective's callers: a method of Booster, whose matrix is named dtrain."""
     found = []
@@ -285,6 +297,32 @@ def test_numba_cache_of_a_dispatcher():
     assert isinstance(kernel._cache, CacheByTypes)
     asked = re.findall(r"self\._cache\.(\w+)\(", inspect.getsource(type(kernel).compile))
     assert asked == ["load_overload", "save_overload"]
+
+
+def test_numba_options_of_a_scalar():
+    """Machine code without the wrapper for calls from C, which an option leaves out."""
+    import numba
+
+    def code(**options):
+        function = numba.njit(**options)(lambda x: x + 1)
+        function(1.0)
+        return next(iter(function.inspect_llvm().values()))
+
+    assert "@cfunc." in code()
+    assert "@cfunc." not in code(no_cfunc_wrapper=True)
+
+
+def test_numba_compile_of_a_dispatcher():
+    """A call with new types goes to the dispatcher's own `compile`, where one was set."""
+    import numba
+
+    seen = []
+    function = numba.njit(lambda x: x + 1)
+    original = function.compile
+    function.compile = lambda types: seen.append(types) or original(types)
+    assert function(1.0) == 2.0
+    assert function(2.0) == 3.0
+    assert seen == [(numba.float64,)]
 
 
 def test_distributed_worker_threads():

@@ -2,6 +2,7 @@
 
 - `call`           what a booster asks of an objective or a metric: margins, labels, weights
 - `caller`         which Booster is calling, which loss it goes on with, where its trees are
+- `dmatrix`        labels and weights of a DMatrix, where XGBoost keeps them
 - `xgboost`, `lightgbm`  the callbacks of `start`: the start of a new model, the check of a continued one
 - `unannounced`    trainings without a callback: what would be wrong is refused in the first round
 - `continuing`     whether a loss may go on from a model, and the cures where it may not

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from focalboost._boosters import caller
 from focalboost._boosters.caller import Library, Update
+from focalboost._boosters.dmatrix import labels_and_weights
 from focalboost._kernels.backend import Placement
 from focalboost._typing import Array
 from focalboost._validation import numeric
@@ -20,8 +20,7 @@ from focalboost._validation import numeric
 OLDEST = {"xgboost": (3, 1, 1), "lightgbm": (4, 6)}
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """What a booster asks of an objective or a metric; a user's own call where `library` is None."""
 
     library: Library | None
@@ -80,10 +79,9 @@ def read_call(asked: Any, first: Any, second: Any, sample_weight: Any) -> Call:
     if _is(second, "xgboost", "DMatrix"):
         check_version("xgboost", sys.modules["xgboost"].__version__)
         raw = np.asarray(first)
-        weight = second.get_weight()
-        label = shaped_like(second.get_label(), raw)
+        label, weight = labels_and_weights(second, raw)
         update = caller.calling_update(asked, second)
-        return Call("xgboost", label, raw, weight if weight.size else None, second, update)
+        return Call("xgboost", shaped_like(label, raw), raw, weight, second, update)
     if _is(second, "lightgbm", "Dataset"):
         check_version("lightgbm", sys.modules["lightgbm"].__version__)
         label = np.asarray(second.get_label())

@@ -12,7 +12,7 @@ MAX_PACKED_LABELS = 24  # whole numbers below 2^24 are exact in the float32 of a
 
 
 class PackedLabels:
-    """Read like a matrix of shape (n_samples, n_labels), a column of a block of rows at a time."""
+    """Labels of shape (n_samples, n_labels), whose bits the kernels read."""
 
     def __init__(self, packed: Array, n_labels: int) -> None:
         self.packed = packed
@@ -23,19 +23,13 @@ class PackedLabels:
             text=f"a whole number below 2^{n_labels}, as focalboost.lightgbm.pack_labels makes of a row",
         )
 
-    def column(self, rows: slice, label: int) -> Array:
-        """One label as float32; NaN, which the kernels refuse, where the number packs no labels."""
-        numbers = self.packed[rows]
-        bad = self.valid.bad(numbers)
-        bit = np.where(bad, 0, numbers).astype(np.int32) >> label & 1
-        return np.where(bad, np.nan, bit).astype(np.float32)
-
     def unpack(self) -> Array:
         """All labels, shape (n_samples, n_labels), uint8."""
         self.valid.check(self.packed)
-        whole = slice(0, self.shape[0])
-        columns = [self.column(whole, label).astype(np.uint8) for label in range(self.shape[1])]
-        return np.stack(columns, axis=1)
+        bits = self.packed.astype(np.int32)
+        return np.stack(
+            [bits >> label & 1 for label in range(self.shape[1])], axis=1, dtype=np.uint8, casting="unsafe"
+        )
 
 
 def pack_labels(y: ArrayLike) -> Array:

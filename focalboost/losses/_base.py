@@ -87,7 +87,17 @@ class FocalLoss(Posterior, Value, ABC):
 
     @staticmethod
     def from_json(text: str) -> FocalLoss:
-        """The loss that a record holds."""
+        """The loss that a record holds.
+
+        Parameters
+        ----------
+        text : str
+            What `to_json` gave, or `booster.attr("focalboost")` of a model of XGBoost.
+
+        Returns
+        -------
+        BinaryFocalLoss, MulticlassFocalLoss or MultilabelFocalLoss
+        """
         loss: FocalLoss = from_json(text)
         return loss
 
@@ -230,7 +240,8 @@ class FocalLoss(Posterior, Value, ABC):
             The Hessian is the one that `hessian` names: "exact"; "reweighted", the focal weight times
             cross-entropy's; or "guarded", the larger of the two, which is always positive. Relative error
             at most 2e-6 for gamma up to 5 and 2e-5 up to 100, of numbers above 1.2e-38, the smallest
-            normal float32, and above 1.2e-38 times `scale * weight * alpha_t`.
+            normal float32, and above 1.2e-38 times `scale * weight * alpha_t`. Of float64 margins (those of
+            LightGBM) at most 2e-7: they are computed in float64, which only the results are rounded from.
 
         Raises
         ------
@@ -274,22 +285,30 @@ class FocalLoss(Posterior, Value, ABC):
         training starts from (`intercept`, or margin 0) on the same rows: of the mean loss itself, often
         about 1e-4, XGBoost's six decimals would keep two or three digits.
 
+        Parameters
+        ----------
+        y_true, y_pred, sample_weight
+            What the booster hands over; or labels, margins and weights, as `loss` takes them.
+
         Returns
         -------
-        ("focal_loss", value) for XGBoost, ("focal_loss", value, False) for LightGBM; value for
-        XGBoost's scikit-learn wrapper and for your own call with arrays
+        tuple or float
+            As the caller wants it: with name, for LightGBM and False; or, with arrays, the value alone.
         """
         call = read_call(self, y_true, y_pred, sample_weight)
         if call.update is not None and call.update.loss not in (None, self):
             return call.update.loss._metric(call)
         return self._metric(call)
 
-    def _metric(self, call: Call) -> Any:
+    def _arrays_of(self, call: Call) -> tuple[Array, Array, Array | None]:
+        """Labels, margins and weights that a metric is of."""
         raw = self._complete_shard(call.raw_prediction)
         labels = self._labels_of(call, raw)
         labels = labels.unpack() if isinstance(labels, PackedLabels) else labels
-        y, raw, weight = self._check_arrays(labels, raw, call.sample_weight)
-        value = self._relative_loss(y, raw, weight, call.library)
+        return self._check_arrays(labels, raw, call.sample_weight)
+
+    def _metric(self, call: Call) -> Any:
+        value = self._relative_loss(*self._arrays_of(call), call.library)
         if call.library == "lightgbm":
             return "focal_loss", value, False
         return value if call.dataset is None else ("focal_loss", value)
@@ -300,6 +319,10 @@ class FocalLoss(Posterior, Value, ABC):
         Before round 0 it sets `objective` and `base_score`; a continued model keeps its own. It stores the
         loss in the booster's attributes, which survive save and load (`focalboost.xgboost.stored_loss`).
         A callback serves one training: make a new one for each.
+
+        Returns
+        -------
+        xgboost.callback.TrainingCallback
 
         Raises
         ------
@@ -315,7 +338,12 @@ class FocalLoss(Posterior, Value, ABC):
         return Start(self)
 
     def start_margins(self) -> Array:
-        """Where LightGBM starts: one margin per output, shape (n_outputs,)."""
+        """Where LightGBM starts: one margin per output.
+
+        Returns
+        -------
+        ndarray of shape (n_outputs,)
+        """
         self._require_intercept("start")
         return np.atleast_1d(np.asarray(self.intercept, float))
 
@@ -350,7 +378,10 @@ class FocalLoss(Posterior, Value, ABC):
                 "base_score and scale as numbers."
             )
 
-    def _relative_loss(self, y: Array, raw: Array, weight: Array | None, library: Library | None) -> float:
+    def _relative_loss(
+        self, y: Array, raw: Array, weight: Array | None, library: Library | None, start: float | None = None
+    ) -> float:
+        """`start` is the mean loss at the start, where it is known already."""
         _validation.raise_for_bad_weight(weight)
         total = float(raw.shape[0] if weight is None else weight.sum(dtype=np.float64))
         sums = np.zeros(2)
@@ -358,7 +389,8 @@ class FocalLoss(Posterior, Value, ABC):
             values = self._loss_values(y, raw)
             rows = values if values.ndim == 1 else values.mean(axis=1)
             mean = float(_validation.weighted_mean(rows, weight))
-            sums = total * np.array([mean, self._start_loss(y, raw, weight)])
+            start = self._start_loss(y, raw, weight) if start is None else start
+            sums = total * np.array([mean, start])
         if library == "xgboost":
             # XGBoost averages the values of its workers, whatever number of rows each has.
             sums = sum_over_workers(sums)

@@ -7,10 +7,16 @@ import logging
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+import sklearn
+
 from focalboost import _validation
+from focalboost._boosters.call import Call, shaped_like
+from focalboost._boosters.caller import Library, Update, count_call
 from focalboost._classifier.target import Target
 from focalboost._typing import Array
 from focalboost.calibration._record import PARAMETERS
@@ -52,14 +58,70 @@ class Trained(NamedTuple):
     all_rounds: int
 
 
+class Stopped(Exception):  # noqa: N818  # no error: nobody waits for the fold any more
+    """Raised in the training of a fold whose trial was pruned or ended in an error."""
+
+
+class Turn(NamedTuple):
+    """Of one training of a fold: its threads, what stops it early, and whether it is wanted no more."""
+
+    n_jobs: int
+    judge: Judge | None = None
+    """What early stopping maximizes; None for the focal loss, which is minimized."""
+    stop: threading.Event | None = None
+    bin_jobs: int | None = None
+    """Threads to bin with, while folds beside it wait for theirs."""
+
+    def check(self) -> None:
+        """Called before every round."""
+        if self.stop is not None and self.stop.is_set():
+            raise Stopped("the fold is not wanted any more: its trial has ended.")
+
+
+class FoldLoss:
+    """A loss in one training: labels, weights and the loss of the start are found once, not every round."""
+
+    def __init__(self, loss: Any, library: Library) -> None:
+        self.loss, self.library = loss, library
+        self._rows: dict[str, tuple[Array, Array | None]] = {}
+        self._start: float | None = None
+
+    def _call(self, part: str, raw: Array, data: Any, update: Update | None = None) -> Call:
+        if part not in self._rows:
+            weight = data.get_weight()
+            weight = None if weight is None or not np.size(weight) else np.asarray(weight)
+            self._rows[part] = shaped_like(np.asarray(data.get_label()), raw), weight
+        labels, weight = self._rows[part]
+        return Call(self.library, labels, np.asarray(raw), weight, data, update)
+
+    def gradients(self, raw: Array, data: Any, booster: Any = None) -> tuple[Any, Any]:
+        """What the loss itself returns to the booster that trains on `data`."""
+        count_call()
+        update = None if booster is None else Update(self.library, booster, data, self.loss)
+        found: tuple[Any, Any] = self.loss._gradients(self._call("training", raw, data, update))
+        return found
+
+    def relative(self, raw: Array, data: Any) -> float:
+        """What `loss.metric` returns for the validation rows."""
+        y, margins, weight = self.loss._arrays_of(self._call("validation", raw, data))
+        if self._start is None:
+            self._start = self.loss._start_loss(y, margins, weight)
+        return float(self.loss._relative_loss(y, margins, weight, self.library, self._start))
+
+    def shifted(self, raw: Array, data: Any) -> Any:
+        """The loss with the posterior's mean at the rate of the training rows, whose margins these are."""
+        rows = self.loss._arrays_of(self._call("training", raw, data))
+        return self.loss.with_shift(self.loss.trained_shift(*rows, np.asarray))
+
+
 class Bins:
     """Binned data of the folds: one object for all trials, or a new one for each."""
 
-    def __init__(self, n_folds: int) -> None:
+    def __init__(self) -> None:
         self.folds: dict[int, Any] = {}
-        self.locks = [threading.Lock() for _ in range(n_folds)]
         self.whole: Any = None
-        self.whole_lock = threading.Lock()
+        # One fold is binned at a time: what that takes besides, a copy of its rows, is in memory once.
+        self.lock = threading.Lock()
 
 
 class FoldSettings(NamedTuple):
@@ -103,7 +165,7 @@ class Folds(ABC):
         self._forget()
 
     def _forget(self) -> None:
-        self._kept = Bins(len(self.settings.splits)) if self.settings.cache else None
+        self._kept = Bins() if self.settings.cache else None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without binned data: a process that unpickles it makes its own."""
@@ -232,7 +294,7 @@ class Folds(ABC):
     # ------------------------------------------------------------------ training
     def bins(self) -> Bins:
         """What the folds of one trial share."""
-        return self._kept or Bins(len(self.settings.splits))
+        return self._kept or Bins()
 
     def resolve(self, params: Mapping[str, Any], rows: Array, n_jobs: int) -> Any:
         """The classifier of complete parameters as it would be fitted on some rows, without a booster."""
@@ -242,21 +304,34 @@ class Folds(ABC):
         estimator._target = self.target
         return estimator
 
-    def run(self, fold: int, estimator: Any, bins: Bins, n_jobs: int, judge: Judge | None) -> Trained:
-        """Train on one fold what `resolve` returned; stop by what `judge` says, or else by the focal loss."""
-        params = self.fixed if self.settings.cache else estimator.get_params()
-        with bins.locks[fold]:
-            data = bins.folds.get(fold) or self._bin(fold, params, bins, n_jobs)
-            if self.settings.cache:
-                bins.folds[fold] = data
-        return self._train(estimator, data, n_jobs, judge)
+    def run(self, fold: int, estimator: Any, bins: Bins, turn: Turn) -> Trained:
+        """Train on one fold what `resolve` returned."""
+        data = bins.folds.get(fold)
+        if data is None:
+            params = self.fixed if self.settings.cache else estimator.get_params()
+            with bins.lock:
+                turn.check()
+                data = bins.folds.get(fold) or self._bin(fold, params, bins, turn.bin_jobs or turn.n_jobs)
+                if self.settings.cache:
+                    bins.folds[fold] = data
+        return self._train(estimator, data, turn)
+
+    @contextmanager
+    def as_in_thread(self, settings: Any) -> Iterator[None]:
+        """Around a training in another thread than the user's: with the settings that are a thread's own."""
+        with sklearn.config_context(**settings["sklearn"]):
+            yield
+
+    def thread_settings(self) -> dict[str, Any]:
+        """Settings of this thread, for `as_in_thread`."""
+        return {"sklearn": sklearn.get_config()}
 
     @abstractmethod
     def _bin(self, fold: int, params: Mapping[str, Any], bins: Bins, n_jobs: int) -> Any:
         """Training and validation data of a fold."""
 
     @abstractmethod
-    def _train(self, estimator: Any, data: Any, n_jobs: int, judge: Judge | None) -> Trained: ...
+    def _train(self, estimator: Any, data: Any, turn: Turn) -> Trained: ...
 
     def _part(self, rows: Array) -> tuple[Any, Array, Array | None]:
         """X, labels and weights of some rows."""

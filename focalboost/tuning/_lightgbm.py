@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import lightgbm
 import numpy as np
 
-from focalboost._boosters.lightgbm import roll_back, training_scores
+from focalboost._boosters.lightgbm import training_scores
 from focalboost._boosters.model_text import parameter_names
 from focalboost._boosters.parameters import take_ignored
 from focalboost._typing import Array
 from focalboost.lightgbm import FocalLGBMClassifier
 from focalboost.lightgbm._training import as_stored, check_boosting, objective_is_none, regularization
-from focalboost.tuning._folds import Bins, Folds, Judge, Trained, without_focal
+from focalboost.tuning._folds import Bins, FoldLoss, Folds, Trained, Turn, without_focal
 from focalboost.tuning._log_loss import (
     OBJECTIVES,
     LogLossModel,
@@ -46,6 +46,26 @@ _OF_DART = ("drop_rate", "max_drop", "skip_drop", "xgboost_dart_mode", "uniform_
 _OF_GOSS = ("top_rate", "other_rate")
 _OF_QUANTIZED = ("num_grad_quant_bins", "quant_train_renew_leaf", "stochastic_rounding")
 _YES = ("true", "1")
+
+
+class Best:
+    """What was seen in the best round so far."""
+
+    def __init__(self) -> None:
+        self.value, self.all_rounds = -np.inf, 0
+        self.margins: Any = None  # of the validation rows
+        self.training: Any = None  # of the training rows, once a round came after it
+        self.is_last = False  # whether none has
+
+
+def watch(turn: Turn) -> Callable[[Any], None]:
+    """A callback that ends a training that nobody waits for any more."""
+
+    def before_round(_: Any) -> None:
+        turn.check()
+
+    before_round.before_iteration = True  # type: ignore[attr-defined]  # LightGBM's way to mark one
+    return before_round
 
 
 class LightGBMFolds(Folds):
@@ -129,11 +149,10 @@ class LightGBMFolds(Folds):
         check_boosting(params)
 
     def _bin(self, fold: int, params: Mapping[str, Any], bins: Bins, n_jobs: int) -> Any:
-        with bins.whole_lock:
-            if bins.whole is None:
-                native = self._native(self.new_estimator(params), n_jobs)
-                labels = as_stored(self.encoded, self.target)
-                bins.whole = lightgbm.Dataset(self.X, labels, weight=self.weight, params=native).construct()
+        if bins.whole is None:
+            native = self._native(self.new_estimator(params), n_jobs)
+            labels = as_stored(self.encoded, self.target)
+            bins.whole = lightgbm.Dataset(self.X, labels, weight=self.weight, params=native).construct()
         parts = []
         for rows in self.settings.splits[fold]:
             part = bins.whole.subset(rows.tolist()).construct()
@@ -142,50 +161,56 @@ class LightGBMFolds(Folds):
             parts.append(part)
         return tuple(parts)
 
-    def _train(self, estimator: Any, data: Any, n_jobs: int, judge: Judge | None) -> Trained:
-        train_set, valid_set = data
-        loss = estimator.loss_
+    def _train(self, estimator: Any, data: Any, turn: Turn) -> Trained:
+        train_set, _ = data
+        loss, best = FoldLoss(estimator.loss_, "lightgbm"), Best()
         # Not as init_score, which belongs to the data set: trials in other threads have other intercepts.
-        start = loss.start_margins()
+        start = estimator.loss_.start_margins()
 
         def objective(scores: Array, dataset: lightgbm.Dataset) -> Any:
-            return loss(scores + start, dataset)
+            margins = scores + start
+            if best.is_last:
+                # As they were after that round.
+                best.training, best.is_last = margins, False
+            return loss.gradients(margins, dataset)
 
         def follow(scores: Array, dataset: lightgbm.Dataset) -> tuple[Array, float]:
             margins = scores + start
             if self.settings.early_stopping_rounds is None:
                 return margins, 0.0
-            return margins, -loss.metric(margins, dataset)[1] if judge is None else judge(estimator, margins)
+            judge = turn.judge
+            return margins, -loss.relative(margins, dataset) if judge is None else judge(estimator, margins)
 
-        native = {**self._native(estimator, n_jobs), "objective": objective}
+        native = {**self._native(estimator, turn.n_jobs), "objective": objective}
         if self.target.n_outputs > 1:
             native["num_class"] = self.target.n_outputs
-        booster, trained = self._boost(native, train_set, valid_set, follow, [objective_is_none()])
-        roll_back(booster, trained.rounds)
-        margins = training_scores(booster) + start
-        labels = loss.labels_of(np.asarray(train_set.get_label()), margins)
-        weight = train_set.get_weight()
-        shift = loss.trained_shift(
-            labels, margins, None if weight is None else np.asarray(weight), np.asarray
-        )
-        estimator.loss_ = loss.with_shift(shift)
+        booster, trained = self._boost(native, data, follow, turn, best, [objective_is_none()])
+        margins = training_scores(booster) + start if best.is_last else best.training
+        estimator.loss_ = loss.shifted(margins, train_set)
         return trained
 
     def _boost(
-        self, native: dict[str, Any], train_set: Any, valid_set: Any, follow: Follow, callbacks: list[Any]
+        self,
+        native: dict[str, Any],
+        data: Any,
+        follow: Follow,
+        turn: Turn,
+        best: Best,
+        callbacks: Sequence[Any] = (),
     ) -> tuple[lightgbm.Booster, Trained]:
         """Train until what `follow` says gets no better; margins of the best round."""
+        train_set, valid_set = data
         patience = self.settings.early_stopping_rounds
-        best: dict[str, Any] = {"value": -np.inf, "all_rounds": 0}
 
         def metric(scores: Array, dataset: lightgbm.Dataset) -> Any:
             margins, value = follow(scores, dataset)
-            best["all_rounds"] += 1  # train() returns a model without the rounds after the best
+            best.all_rounds += 1  # train() returns a model without the rounds after the best
             # As early_stopping compares; without it the last round counts.
-            if patience is None or value > best["value"]:
-                best.update(value=value, margins=margins)
+            if patience is None or value > best.value:
+                best.value, best.margins, best.is_last = value, margins, True
             return "score", value, True
 
+        callbacks = [*callbacks, watch(turn)]
         if patience is not None:
             callbacks = [*callbacks, lightgbm.early_stopping(patience, verbose=False)]
         try:
@@ -206,8 +231,8 @@ class LightGBMFolds(Folds):
                 f"the trial's parameters need other bins than those that were made once ({error}) Leave them "
                 "to fixed, or pass cache=False to search them."
             ) from error
-        rounds = booster.best_iteration if booster.best_iteration > 0 else best["all_rounds"]
-        return booster, Trained(best["margins"], rounds, best["all_rounds"])
+        rounds = booster.best_iteration if booster.best_iteration > 0 else best.all_rounds
+        return booster, Trained(best.margins, rounds, best.all_rounds)
 
 
 class LightGBMLogLossFolds(LightGBMFolds):
@@ -227,16 +252,15 @@ class LightGBMLogLossFolds(LightGBMFolds):
         native = {n: v for n, v in estimator.get_params().items() if v is not None and n not in _WRAPPER}
         return {**native, "objective": OBJECTIVES["lightgbm"], "num_threads": n_jobs}
 
-    def _train(self, estimator: LogLossModel, data: Any, n_jobs: int, judge: Judge | None) -> Trained:
+    def _train(self, estimator: LogLossModel, data: Any, turn: Turn) -> Trained:
         def follow(probability: Array, dataset: lightgbm.Dataset) -> tuple[Array, float]:
             # What the built-in objective predicts.
             margins = log_odds(probability)
-            if judge is not None:
-                return margins, judge(estimator, margins)
+            if turn.judge is not None:
+                return margins, turn.judge(estimator, margins)
             labels, weight = np.asarray(dataset.get_label()), dataset.get_weight()
             return margins, -mean_log_loss(
                 labels, probability, None if weight is None else np.asarray(weight)
             )
 
-        train_set, valid_set = data
-        return self._boost(self._native(estimator, n_jobs), train_set, valid_set, follow, [])[1]
+        return self._boost(self._native(estimator, turn.n_jobs), data, follow, turn, Best())[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any, Literal
 
 import numpy as np
@@ -40,8 +41,9 @@ class CrossValidatedObjective:
     """What Optuna maximizes: the mean score of focal loss over fixed folds.
 
     One object is called with every trial. The folds are split, and their data binned, once. A trial trains
-    the folds in their order, each until its validation rows have not been predicted better for
-    `early_stopping_rounds`, reports a score after each, and leaves it to the study's pruner whether to go on.
+    the folds, several at once where there are threads for them, each until its validation rows have not been
+    predicted better for `early_stopping_rounds`, reports a score after each, in their order, and leaves it to
+    the study's pruner whether to go on.
 
     Parameters
     ----------
@@ -61,9 +63,9 @@ class CrossValidatedObjective:
         split of your own is more honest.
     scoring : str, scorer, metric, or a list or dict of them, default="average_precision"
         A name of scikit-learn's, a scorer `(estimator, X, y)`, or a metric `(y_true, y_score)`; all are
-        maximized. `estimator` has classes_, predict_proba (the posterior), decision_function (its logit) and
-        predict for this X only. A metric sees the probability of `pos_label`, or the matrix. Several make a
-        multi-objective study, which is not pruned. See `focalboost.metrics`.
+        maximized. `estimator` has `classes_`, predict_proba (the posterior), decision_function (its logit)
+        and predict for this X only. A metric sees the probability of `pos_label`, or the matrix. Several make
+        a multi-objective study, which is not pruned. See `focalboost.metrics`.
     pos_label : label, optional
         Of two classes the one to look for. Default: 1 or True where the labels are 0 and 1, -1 and 1, or
         False and True; otherwise the rarer class, which "focalboost" logs at INFO level. It matters to scores
@@ -106,10 +108,16 @@ class CrossValidatedObjective:
         XGBoost's `device`, LightGBM's `device_type`.
     n_jobs : int, optional
         Threads for all trials together; None for FOCALBOOST_NUM_THREADS, OMP_NUM_THREADS or all cores given.
-        A fold that starts while k trials run, `study.optimize(n_jobs=k)`, takes a k-th of them.
+        A trial that starts while k run, `study.optimize(n_jobs=k)`, takes a k-th of them. It shares them out
+        among folds that are trained side by side, which is faster than several threads for one after the
+        other; what is left over by such groups, of 5 folds on 2 threads one, is trained first and alone. A
+        fold of at most a million numbers has one thread. Scores, reports and errors are those of one after
+        the other. When a trial is pruned or fails, folds that still run end with their round. Scorers are
+        called by the thread of the trial; with stop_by="score" one at a time. On a GPU folds run one after
+        the other.
     cache : bool, default=True
         Keep the binned data of all folds (`cache_bytes`); with False every fold of every trial bins anew, to
-        the same scores.
+        the same scores, and at most two at once.
 
     Attributes
     ----------
@@ -322,11 +330,9 @@ class CrossValidatedObjective:
         may_prune = len(self.directions) == 1 and trial.user_attrs.get(ROLE) != BASELINE
         began = time.perf_counter()
         trial.set_user_attr("objective", self.fingerprint)
-        with self._evaluation.counted():
+        with self._evaluation.counted(), closing(self._evaluation.scores(params)) as folds:
             scores, rounds, all_rounds = [], [], 0
-            bins = self._folds.bins()
-            for fold in range(len(self.splits)):
-                score, trained = self._evaluation.fold_scores(fold, params, bins)
+            for fold, (score, trained) in enumerate(folds):
                 scores.append(score)
                 rounds.append(trained.rounds)
                 all_rounds += trained.all_rounds

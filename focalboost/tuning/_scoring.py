@@ -65,6 +65,8 @@ class Scoring:
         self.scorers = [_scorer(item, positive) for item in items]
         self._flagged = [positive is not None and _asks_for_1(item) for item in items]
         self.identities = [scorer_name(item) for item in items]  # what a study is known again by
+        # Of two classes the first may be computed from margins, whose order is that of the posterior.
+        self.ranks = positive is not None and not weighted and self.identities[:1] == ["average_precision"]
         self.names = list(map(str, scoring)) if isinstance(scoring, Mapping) else self.identities
         if not self.scorers:
             raise ValueError("scoring is empty, must have at least one name or scorer.")
@@ -97,8 +99,10 @@ class Scoring:
             return model, X, y
         return Flagged(model, self.positive), X, self.positive.flags(y)
 
-    def __call__(self, model: FoldModel, y: Array, weight: Array | None, fold: int) -> list[float]:
-        return [self.one(k, model, y, weight, fold) for k in range(len(self.scorers))]
+    def __call__(
+        self, model: FoldModel, y: Array, weight: Array | None, fold: int, which: slice = slice(None)
+    ) -> list[float]:
+        return [self.one(k, model, y, weight, fold) for k in range(len(self.scorers))[which]]
 
     def check_labels(self, estimator: FocalEstimator, y: Array) -> None:
         """Whether scikit-learn's scorers know which label is the positive one, before anything is trained."""
@@ -121,6 +125,18 @@ class Scoring:
                         "its own pos_label: pass it where the scorer is made, or scikit-learn's name, which "
                         "follows pos_label of CrossValidatedObjective."
                     ) from error
+
+
+def average_precision(positive: Array, score: Array) -> float:
+    """scikit-learn's without weights: the mean over positive rows of the precision at their score.
+
+    Sorting the other rows and finding the places of the few positive ones among them takes .24 ms where
+    average_precision_score takes 10 (60,000 rows, 300 positive).
+    """
+    high, low = np.sort(score[positive]), np.sort(score[~positive])
+    true = high.size - np.searchsorted(high, high)
+    false = low.size - np.searchsorted(low, high)
+    return float(np.mean(true / (true + false)))
 
 
 def _function(scoring: Any) -> Any:

@@ -79,9 +79,9 @@ def suggest_focal(
     ----------
     trial : optuna.Trial, or what suggests as it does
         The trial.
-    prefix : str, default="focal_"
-        Of the names in the study. Without it `study.best_params` would have a `gamma` that XGBoost takes for
-        its own, min_split_loss.
+    prefix : str
+        Of the names in the study, `"focal_"` by default. Without it `study.best_params` would have a `gamma`
+        that XGBoost takes for its own, min_split_loss.
     gamma : (float, float), default=(0, 5)
         Range of the focusing parameter; with 0, so that plain log loss is one of the candidates.
     alpha_power : (float, float), default=(-0.25, 1)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import xgboost
+from xgboost.callback import TrainingCallback
 
-from focalboost._boosters.configuration import ATTRIBUTE
 from focalboost._boosters.parameters import take_ignored
+from focalboost._boosters.xgboost import Start
 from focalboost._typing import Array
-from focalboost.tuning._folds import Bins, Folds, Judge, Trained, without_focal
+from focalboost.tuning._folds import Bins, FoldLoss, Folds, Trained, Turn, without_focal
 from focalboost.tuning._log_loss import OBJECTIVES, LogLossModel, acting, log_odds
 from focalboost.xgboost import FocalXGBClassifier
 
@@ -101,18 +103,39 @@ class XGBoostFolds(Folds):
             )
         return tuple(parts)
 
-    def _train(self, estimator: Any, data: Any, n_jobs: int, judge: Judge | None) -> Trained:
+    def thread_settings(self) -> dict[str, Any]:
+        return {**super().thread_settings(), "xgboost": xgboost.get_config()}
+
+    @contextmanager
+    def as_in_thread(self, settings: Any) -> Iterator[None]:
+        with super().as_in_thread(settings), xgboost.config_context(**settings["xgboost"]):
+            yield
+
+    def _train(self, estimator: Any, data: Any, turn: Turn) -> Trained:
         dtrain, dvalid = data
-        loss = estimator.loss_
         params = estimator.get_xgb_params()
         take_ignored("XGBoost", params)
         # Log loss of the focal confidence would be another metric, and the one that stops.
-        params = self._native(params, n_jobs) | {"disable_default_eval_metric": True}
-        booster, trained = self._boost(
-            params, dtrain, dvalid, estimator, judge, obj=loss, callbacks=[loss.start()], metric=loss.metric
+        params = self._native(params, turn.n_jobs) | {"disable_default_eval_metric": True}
+        loss = FoldLoss(estimator.loss_, "xgboost")
+        margins = BestMargins(turn)
+
+        def objective(raw: Array, matrix: xgboost.DMatrix) -> Any:
+            return loss.gradients(margins.seen_in_training(raw), matrix, margins.booster)
+
+        def metric(raw: Array, matrix: xgboost.DMatrix) -> tuple[str, float]:
+            margins.of_valid = raw
+            if turn.judge is not None:
+                return "score", turn.judge(estimator, raw)
+            return "focal_loss", loss.relative(raw, matrix)
+
+        callbacks = [OnlyStart(estimator.loss_), margins]
+        booster, rounds = self._boost(
+            params, dtrain, dvalid, turn, obj=objective, callbacks=callbacks, custom_metric=metric
         )
-        estimator._take_shift(booster.attr(ATTRIBUTE))
-        return trained
+        of_train, of_valid = margins.after(booster, rounds, dtrain, dvalid)
+        estimator.loss_ = loss.shifted(estimator.loss_.margins_of(of_train), dtrain)
+        return Trained(of_valid, rounds, booster.num_boosted_rounds())
 
     def _native(self, params: Mapping[str, Any], n_jobs: int) -> dict[str, Any]:
         max_bin = params.get("max_bin") or _OF_BINS["max_bin"]
@@ -123,32 +146,25 @@ class XGBoostFolds(Folds):
         params: dict[str, Any],
         dtrain: Any,
         dvalid: Any,
-        estimator: Any,
-        judge: Judge | None,
+        turn: Turn,
         *,
+        callbacks: Sequence[Any],
         obj: Any = None,
-        callbacks: Sequence[Any] = (),
-        metric: Any = None,
-    ) -> tuple[Any, Trained]:
-        """Train until the metric, or what `judge` says, gets no better; margins of the best round."""
+        custom_metric: Any = None,
+    ) -> tuple[xgboost.Booster, int]:
+        """Train until the metric gets no better: the booster, and its best round's number."""
         evaluation: dict[str, Any] = {}
         callbacks = list(callbacks)
         patience = self.settings.early_stopping_rounds
         if patience is not None:
-            callbacks.append(xgboost.callback.EarlyStopping(rounds=patience, maximize=judge is not None))
+            callbacks.append(xgboost.callback.EarlyStopping(rounds=patience, maximize=turn.judge is not None))
             evaluation["evals"] = [(dvalid, "validation")]
-            evaluation["custom_metric"] = metric
-            if judge is not None:
-                params = params | {"disable_default_eval_metric": True, "eval_metric": []}
-                evaluation["custom_metric"] = lambda margins, _: ("score", judge(estimator, margins))
+            evaluation["custom_metric"] = custom_metric
         rounds = self.settings.num_boost_round
         booster = xgboost.train(
             params, dtrain, rounds, obj=obj, callbacks=callbacks, verbose_eval=False, **evaluation
         )
-        all_rounds = booster.num_boosted_rounds()
-        rounds = all_rounds if patience is None else booster.best_iteration + 1
-        margins = booster.predict(dvalid, output_margin=True, iteration_range=(0, rounds))
-        return booster, Trained(margins, rounds, all_rounds)
+        return booster, booster.num_boosted_rounds() if patience is None else booster.best_iteration + 1
 
 
 class XGBoostLogLossFolds(XGBoostFolds):
@@ -164,13 +180,92 @@ class XGBoostLogLossFolds(XGBoostFolds):
     def _refuse_ignored(self, params: Mapping[str, Any]) -> None:
         take_ignored("XGBoost", acting(params))
 
-    def _train(self, estimator: LogLossModel, data: Any, n_jobs: int, judge: Judge | None) -> Trained:
-        params = self._native(estimator.estimator.get_xgb_params(), n_jobs)
+    def _train(self, estimator: LogLossModel, data: Any, turn: Turn) -> Trained:
+        params = self._native(estimator.estimator.get_xgb_params(), turn.n_jobs)
         params |= {"objective": OBJECTIVES["xgboost"], "eval_metric": "logloss"}
-        # A metric of one's own sees what the built-in objective predicts: probabilities.
-        shown: Judge | None = None if judge is None else (lambda model, p: judge(model, log_odds(p)))
+        metric, judge = None, turn.judge
+        if judge is not None:
+            params |= {"disable_default_eval_metric": True, "eval_metric": []}
+
+            def metric(probability: Array, _: xgboost.DMatrix) -> tuple[str, float]:
+                # A metric of one's own sees what the built-in objective predicts.
+                return "score", judge(estimator, log_odds(probability))
+
         dtrain, dvalid = data
-        return self._boost(params, dtrain, dvalid, estimator, shown)[1]
+        booster, rounds = self._boost(
+            params, dtrain, dvalid, turn, callbacks=[Watch(turn)], custom_metric=metric
+        )
+        margins = booster.predict(dvalid, output_margin=True, iteration_range=(0, rounds))
+        return Trained(margins, rounds, booster.num_boosted_rounds())
+
+
+class Watch(TrainingCallback):
+    """Ends a training that nobody waits for any more."""
+
+    def __init__(self, turn: Turn) -> None:
+        super().__init__()
+        self._turn = turn
+
+    def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        self._turn.check()
+        return False
+
+
+class BestMargins(Watch):
+    """Keeps the margins after the best round, as objective and metric are given them.
+
+    To predict them anew takes as long as training some rounds: 100 trees of 240,000 rows are read again.
+    """
+
+    def __init__(self, turn: Turn) -> None:
+        super().__init__(turn)
+        self.booster: xgboost.Booster | None = None
+        self.of_valid: Array | None = None  # after the last round that was evaluated
+        self._best: list[Array | None] = [None, None]  # of the training and validation rows
+        self._round, self._wanted = -1, False
+
+    def before_training(self, model: Any) -> Any:
+        self.booster = model
+        return model
+
+    def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        super().before_iteration(model, epoch, evals_log)
+        # Looked at before the next round: by then EarlyStopping has, whatever the order of callbacks.
+        self._wanted = self.of_valid is not None and model.best_iteration == epoch - 1
+        if self._wanted:
+            self._round, self._best[1] = epoch - 1, self.of_valid
+        return False
+
+    def seen_in_training(self, margins: Array) -> Array:
+        """What the objective is given, which is as it was after the round before."""
+        if self._wanted:
+            self._best[0], self._wanted = margins, False
+        return margins
+
+    def after(self, booster: xgboost.Booster, rounds: int, dtrain: Any, dvalid: Any) -> tuple[Array, Array]:
+        """Margins of training and validation rows after so many rounds."""
+        of_train, of_valid = self._best
+        if self._round == rounds - 1 and of_train is not None and of_valid is not None:
+            return of_train, of_valid
+        # The last round is the best. XGBoost holds what it predicts of all trees for both.
+        last = (0, 0 if rounds == booster.num_boosted_rounds() else rounds)
+        of_train, of_valid = (
+            booster.predict(matrix, output_margin=True, iteration_range=last) for matrix in (dtrain, dvalid)
+        )
+        return of_train, of_valid
+
+
+class OnlyStart(Start):
+    """The start of a new model. Here the booster is known to the objective, and the fold finds the shift."""
+
+    def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        return False
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        return False
+
+    def after_training(self, model: Any) -> Any:
+        return model
 
 
 def _train_parameters(config: Any) -> Iterator[str]:

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from optuna.trial import FixedTrial
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import StratifiedKFold
 
+from focalboost.tuning._folds import FoldLoss, Turn
 from tests.tuning.helpers import (
     BINARY,
     BOOSTERS,
@@ -23,6 +24,7 @@ from tests.tuning.helpers import (
     fitted_scores,
     focal_only,
     make,
+    new_classifier,
 )
 
 
@@ -238,3 +240,47 @@ def test_the_device_is_a_word():
     with pytest.raises(TypeError, match=r"device == 3, must be None or the booster's word"):
         make(device=3)
     assert make(device="cpu")(FixedTrial(POINT)) == make()(FixedTrial(POINT))
+
+
+# ---------------------------------------------------------------------- what a fold computes every round
+@pytest.mark.parametrize("booster", BOOSTERS)
+@pytest.mark.parametrize("y", [BINARY, MULTICLASS, MULTILABEL], ids=["binary", "multi-class", "multi-label"])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["alike", "weighted"])
+def test_a_fold_computes_what_the_loss_itself_does(booster, y, weight):
+    objective = make(booster, y, sample_weight=weight, space=focal_only, scoring="neg_log_loss")
+    folds = objective._folds
+    params = folds.complete({"focal_gamma": 1.5, "focal_alpha_power": 0.5})
+    estimator = folds.resolve(params, objective.splits[0][0], 1)
+    loss, bins = estimator.loss_, folds.bins()
+    folds.run(0, estimator, bins, Turn(1))
+    dtrain, dvalid = bins.folds[0]
+    in_fold = FoldLoss(loss, booster)
+    for seed in range(2):
+        train, valid = (
+            np.random.default_rng(seed)
+            .normal(size=(len(rows), loss.start_margins().size))
+            .astype("f" if booster == "xgboost" else "d")
+            .squeeze()
+            for rows in objective.splits[0]
+        )
+        for found, expected in zip(in_fold.gradients(train, dtrain), loss(train, dtrain), strict=True):
+            np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+        assert in_fold.relative(valid, dvalid) == loss.metric(valid, dvalid)[1]
+
+
+@pytest.mark.parametrize("booster", BOOSTERS)
+@pytest.mark.parametrize("rounds", [4, 60], ids=["the last round is the best", "stopped before"])
+def test_probabilities_of_a_fold_are_those_of_a_fitted_classifier(booster, rounds):
+    point = {"focal_gamma": 2.0, "focal_alpha_power": 0.5, **SMALL[booster], "learning_rate": 0.3}
+    objective = make(
+        booster, data=COARSE, scoring="neg_log_loss", space=lambda trial: {}, fixed=point,
+        num_boost_round=rounds, early_stopping_rounds=5,
+    )  # fmt: skip
+    trial = FixedTrial({})
+    objective(trial)
+    for k, (train, valid) in enumerate(objective.splits):
+        found = trial.user_attrs["fold_rounds"][k]
+        model = new_classifier(booster, n_estimators=found, **point).fit(COARSE[train], BINARY[train])
+        expected = -log_loss(BINARY[valid], model.predict_proba(COARSE[valid]))
+        assert trial.user_attrs["fold_scores"][k] == pytest.approx(expected, rel=1e-6)
+    assert (trial.user_attrs["fold_rounds"] == [rounds] * 3) == (rounds == 4)

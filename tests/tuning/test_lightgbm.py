@@ -7,6 +7,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from focalboost import BinaryFocalLoss
 from focalboost.tuning import class_weights
+from focalboost.tuning._folds import Turn
 from tests.tuning.helpers import BINARY, MULTILABEL, POINTS, WEIGHT, N, X, focal_only, make
 
 
@@ -51,7 +52,7 @@ def test_a_fold_of_lightgbm_is_training_on_the_subset(y, metric, weight):
         assert trial.user_attrs["fold_rounds"][fold] == booster.best_iteration
         folds = objective._folds
         estimator = folds.resolve(folds.complete(trial.params), train, 1)
-        trained = folds.run(fold, estimator, folds.bins(), 1, None)
+        trained = folds.run(fold, estimator, folds.bins(), Turn(1))
         np.testing.assert_allclose(trained.margins, margins, rtol=1e-5, atol=1e-6)
 
 

@@ -110,7 +110,7 @@ def test_a_live_process_whose_trial_was_failed_trains_nothing(kind, tmp_path, ca
     trial = study.ask()
     time.sleep(2 * SHORT)
     assert retry_stale_trials(study, unclaimed_after=SHORT) == [0]
-    objective._evaluation.fold_scores = None  # would be called
+    objective._evaluation.scores = None  # would be called
     text = r"trial 0 has finished already, must be running: .* Pass a greater unclaimed_after"
     with pytest.raises(RuntimeError, match=text):
         objective(trial)
@@ -151,7 +151,7 @@ def test_it_is_failed_between_the_claim_and_the_training():
         return read()
 
     objective._study_record = slow_fingerprints
-    objective._evaluation.fold_scores = None
+    objective._evaluation.scores = None
     with pytest.raises(RuntimeError, match=r"trial 0 has finished already, must be running"):
         objective(trial)
 
@@ -159,15 +159,15 @@ def test_it_is_failed_between_the_claim_and_the_training():
 def test_it_is_failed_while_it_trains():
     objective, study = new_study()
     trial = study.ask()
-    scores, folds = objective._evaluation.fold_scores, []
+    scored, folds = objective._evaluation._scored, []
 
     def slow(fold, *args):
         folds.append(fold)
         if fold == 1:
             study.tell(0, state=TrialState.FAIL)
-        return scores(fold, *args)
+        return scored(fold, *args)
 
-    objective._evaluation.fold_scores = slow
+    objective._evaluation._scored = slow
     with pytest.raises(RuntimeError, match=r"trial 0 has finished already, must be running"):
         objective(trial)
     assert folds == [0, 1]
