@@ -107,14 +107,18 @@ def cases(n: int) -> list[Case]:
     weight = np.random.default_rng(0).uniform(0.5, 2, n).astype(np.float32)
     soft = (0.9 * y + 0.05).astype(np.float32)
     z_f, x_64, t_64 = np.asfortranarray(z), x.astype(np.float64), t.astype(np.int64)
+    z_f64, y_f = z_f.astype(np.float64), np.asfortranarray(y_many)
     found: list[Case] = []
 
-    def add(name: str, kind: Any, gamma: float, *arrays: Array, saturated: bool = False) -> None:
+    def add(
+        name: str, kind: Any, gamma: float | tuple[float, ...], *arrays: Array, saturated: bool = False
+    ) -> None:
         builtin = "multi:softprob" if kind is MulticlassFocalLoss else "binary:logistic"
         losses = {n_jobs: kind(gamma, n_jobs=n_jobs) for n_jobs in CORES}
+        size = f"{gamma:g}" if isinstance(gamma, float) else f"{gamma[0]:g} to {gamma[-1]:g}"
         found.extend(
             Case(
-                f"{name}, gamma {gamma:g}",
+                f"{name}, gamma {size}",
                 builtin,
                 saturated,
                 n_jobs,
@@ -135,12 +139,18 @@ def cases(n: int) -> list[Case]:
         add("softmax", MulticlassFocalLoss, gamma, t, z)
         add("softmax, weights", MulticlassFocalLoss, gamma, t, z, weight)
         add("softmax, F order", MulticlassFocalLoss, gamma, t, z_f)
+        add("softmax, F order, float64 margins", MulticlassFocalLoss, gamma, t, z_f64)
         add("softmax, int64 labels", MulticlassFocalLoss, gamma, t_64, z)
         add("softmax, saturated", MulticlassFocalLoss, gamma, t, far_z, saturated=True)
         textbook = partial(softmax_focal, t, z, gamma)
         found.append(Case(f"textbook softmax, gamma {gamma:g}", "multi:softprob", False, 1, textbook))
         add("multilabel", MultilabelFocalLoss, gamma, y_many, z)
-        add("multilabel, F order", MultilabelFocalLoss, gamma, np.asfortranarray(y_many), z_f)
+        add("multilabel, F order", MultilabelFocalLoss, gamma, y_f, z_f)
+        add("multilabel, weights", MultilabelFocalLoss, gamma, y_many, z, weight)
+    own = tuple(np.linspace(0.5, 2.5, OUTPUTS).tolist())
+    add("multilabel", MultilabelFocalLoss, own, y_many, z)
+    add("multilabel, F order", MultilabelFocalLoss, own, y_f, z_f)
+    add("multilabel, F order, float64 margins", MultilabelFocalLoss, own, y_f, z_f64)
     return found
 
 

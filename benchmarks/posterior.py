@@ -3,6 +3,7 @@
     python benchmarks/posterior.py                         simulated rows whose true probabilities are known
     python benchmarks/posterior.py FOLDER                  and the sets of DEFAULT that FOLDER has
     python benchmarks/posterior.py FOLDER NAME [NAME ...]  and FOLDER/NAME.parquet, target in the last column
+    python benchmarks/posterior.py --redraw JSON --figure FILE    the figure from what --json wrote
 
 XGBoost with depth 5 and eta 0.1 everywhere. A quarter of the rows is for testing; a quarter of the others,
 the inner rows, chooses the number of rounds, at most ROUNDS, and fits the recalibration. The number of rounds
@@ -22,6 +23,7 @@ minutes of one core with all of DEFAULT.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -216,9 +218,10 @@ def print_summary(results: dict[str, Any]) -> None:
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
-    figure = Figure(figsize=(11, 5.4), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.4))
-    left.plot((2e-4, 1), (2e-4, 1), color="0.7", linewidth=1, zorder=1, label="predicted = true")
+    """Reliability where the truth is known, and log loss on every set, for gamma 2, the default."""
+    figure = Figure(figsize=(9.5, 4.8), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
+    left.plot((2e-4, 1), (2e-4, 1), color="0.6", linewidth=1, zorder=1, label="predicted = true")
     for size, (kind, color) in zip((7.5, 4, 5.5, 3), COLORS.items(), strict=True):
         curves = results[SIMULATED]["reliability"][kind if kind == BASE else f"gamma 2, {kind}"]
         n, log_p, truth = np.array(curves).sum(axis=0).T
@@ -226,31 +229,32 @@ def draw(results: dict[str, Any], path: Path) -> None:
         label = kind if kind == BASE else f"focal loss, {kind}"
         left.plot(10**log_p, truth, "o-", color=color, label=label, markersize=size, linewidth=1.2)
     left.set(xscale="log", yscale="log", xlabel="predicted probability", ylabel="true probability")
-    left.set_title("Simulated rows, gamma 2:\nnearer to the grey line is better", loc="left", fontsize=11)
+    left.set_title("Simulated rows: true probabilities are known", loc="left", fontsize=10.5)
+    names = []
     for place, (name, found) in enumerate(results.items()):
-        for offset, kind in zip((-0.05, -0.05, 0.05), list(COLORS)[1:], strict=True):
-            versus = [difference(found["scores"], f"gamma {gamma:g}, {kind}", name) for gamma in GAMMAS]
-            mean, half = np.array(versus).T
-            y = place + 0.22 * np.arange(-1.5, 2) + offset
-            right.errorbar(mean, y, xerr=half, fmt="o", color=COLORS[kind], markersize=3.5, linewidth=1)
+        names.append(f"{name}, {100 * found['rate']:.2g} %")
+        for offset, kind in zip((-0.22, 0.0, 0.22), list(COLORS)[1:], strict=True):
+            mean, half = difference(found["scores"], f"gamma 2, {kind}", name)
+            marker = {"color": COLORS[kind], "markersize": 5, "linewidth": 1.3}
+            right.errorbar(mean, place + offset, xerr=half, fmt="o", **marker)
         right.axhline(place + 0.5, color="0.9", linewidth=0.8, zorder=0)
-    right.axvline(0, color="0.7", linewidth=1, zorder=1)
+    right.axvline(0, color=COLORS[BASE], linewidth=1, zorder=1)
     right.set_xscale("symlog", linthresh=10, linscale=1.7)
     right.set_xticks(TICKS, [f"{tick:+d}" if tick else "0" for tick in TICKS])
     right.set_xticks((), minor=True)
-    right.set_yticks(range(len(results)), list(results))
+    right.set_yticks(range(len(results)), names)
     right.set_ylim(len(results) - 0.5, -0.5)
     right.set_xlabel(
-        "log loss of test rows less that of the built-in, in %\n"
-        "(95 % intervals; axis linear to ±10, then logarithmic)"
+        "log loss of test rows, % above that of log loss\n(95 % intervals; logarithmic beyond ±10)"
     )
-    title = (
-        "Left of 0: better than the built-in log loss\nLines of a set, from top to bottom: gamma "
-        + ", ".join(f"{gamma:g}" for gamma in GAMMAS)
+    right.set_title("Data set, share of positives: left is better", loc="left", fontsize=10.5)
+    figure.suptitle(
+        "What focal loss makes a booster say (raw) is no probability;\n"
+        "its posterior is about as good as log loss (gamma 2, XGBoost)",
+        fontsize=11.5,
     )
-    right.set_title(title, loc="left", fontsize=11)
-    figure.legend(loc="outside lower center", ncols=len(COLORS) + 1, frameon=False)
-    figure.savefig(path, dpi=110)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
+    figure.savefig(path, dpi=120)
 
 
 def main() -> None:
@@ -259,7 +263,13 @@ def main() -> None:
     options.add_argument("names", nargs="*", metavar="NAME", help=f"by default {', '.join(DEFAULT)}")
     options.add_argument("--splits", type=int, default=10)
     options.add_argument("--figure", type=Path, metavar="FILE", help="draw reliability and differences there")
+    options.add_argument("--redraw", type=Path, metavar="JSON", help="train nothing, draw what --json wrote")
     arguments = options.parse_args()
+    if arguments.redraw is not None:
+        if arguments.figure is None:
+            options.error("--figure is missing, must say where to draw.")
+        draw(json.loads(arguments.redraw.read_text(encoding="utf-8"))["sets"], arguments.figure)
+        return
     folder: Path | None = arguments.folder
     if folder is not None and not folder.is_dir():
         here = f"the current folder is {str(Path.cwd())!r}"

@@ -1,18 +1,20 @@
-"""Growth: time and memory of the objective and of whole training, from 1e5 to 3e7 rows and 2 to 100 classes.
+"""Growth: time and memory of gradients and of whole training, to 1e7 rows and to 100 classes.
 
-Each figure is measured in a process of its own. Memory is resident memory: of the objective, its peak less
-what was there before the call, which is to be gradient, Hessian and a constant; of training, the peak less
-that of a process which has only imported. The exponents are slopes of straight lines through the logarithms,
-in n for each number of classes and in n times outputs for all: 1 is linear. The table of clusters multiplies
-the measured costs of a row up to 1e9 and 1e11 rows.
+Each figure is measured in a process of its own. Of gradients, the time is that of a round in training, whose
+arrays are used again, the best of some calls; the memory is that of a call with arrays of its own, its peak
+less what was there before, which is to be gradient, Hessian and a constant. Training: the median of some
+rounds, and the peak less that of a process which has only imported, features as a NumPy array. The exponents
+are slopes of straight lines through the logarithms, 1 is linear. The last table multiplies the measured bytes
+and seconds of a row up to what one machine holds, and to 1e9 and 1e11 rows.
 
-Run with `python benchmarks/scaling.py --json FILE` on a quiet Linux machine (an hour; minutes with `--largest
-3e5`). What FILE has already, measured with the same options, is not measured again. Sizes that would need
-more than `--memory` gigabytes are left out.
+Run with `python benchmarks/scaling.py --results FILE.csv` on a quiet Linux machine (7 minutes on two cores).
+What FILE has already, measured with the same options, is not measured again. Sizes that would need more than
+`--memory` gigabytes are left out. `--tables` prints the tables of the committed results and measures nothing.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -25,17 +27,27 @@ from typing import Any
 
 import numpy as np
 from boosters import BOOSTERS
-from harness import parser, print_environment, print_table, save
+from harness import environment, parser, print_environment, print_table
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000)
-CLASSES = (2, 5, 20, 100)
-FEATURES, BLOCK, DEPTH, BINS = 20, 100_000, 6, 256
+RESULTS = Path(__file__).parent / "results" / "scaling.csv"
+# Rows by number of classes.
+GRADIENT_SIZES = {
+    2: (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000),
+    20: (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000),
+    100: (100_000, 300_000, 1_000_000),
+}
+TRAINING_SIZES = {2: (100_000, 1_000_000, 10_000_000), 20: (30_000, 100_000, 300_000), 100: (30_000, 100_000)}
+FEATURES, BLOCK, DEPTH, BINS = 10, 10_000, 6, 256
 # Bytes a row that a size is expected to need at most, to leave out what would not fit: margins, gradient and
 # Hessian of an output; features as float32 and as bins; what XGBoost holds for an output in training.
 OBJECTIVE_BYTES, FEATURE_BYTES, OUTPUT_BYTES = 12, 6, 36
 GB, MB = 1e9, 1e6
+# How a figure was measured, and the figure.
+SETTINGS = ("what", "booster", "objective", "classes", "rows", "features", "threads", "repetitions")
+FIELDS = (*SETTINGS, "seconds", "bytes", "date", "cpu", "versions")
+Row = dict[str, Any]
 
 
 def outputs(n_classes: int) -> int:
@@ -71,6 +83,10 @@ def make_data(n: int, n_classes: int) -> tuple[Array, Array]:
     return X, y
 
 
+class Owner:
+    """In whose name arrays are used again, as in that of a data set."""
+
+
 def make_loss(y: Array, n_classes: int, n_jobs: int) -> Any:
     from focalboost import BinaryFocalLoss, MulticlassFocalLoss  # noqa: PLC0415  # not in the parent
 
@@ -82,201 +98,243 @@ def make_loss(y: Array, n_classes: int, n_jobs: int) -> Any:
     return loss.for_labels(y)
 
 
-def measure_objective(rows: int, classes: int, threads: int, repetitions: int) -> dict[str, float]:
-    rng = np.random.default_rng(0)
-    shape = (rows,) if classes == 2 else (rows, classes)
-    raw = rng.standard_normal(shape, np.float32)
-    y = (np.arange(rows, dtype=np.int32) % classes).astype(np.float32)
-    loss = make_loss(y[:BLOCK], classes, threads)
+def measure_gradients(settings: Row) -> Row:
+    from focalboost._kernels.cpu import Cpu  # noqa: PLC0415  # not in the parent
+
+    n, classes = settings["rows"], settings["classes"]
+    raw = np.random.default_rng(0).standard_normal((n,) if classes == 2 else (n, classes), np.float32)
+    y = (np.arange(n, dtype=np.int32) % classes).astype(np.float32)
+    loss = make_loss(y[:BLOCK], classes, settings["threads"])
     loss.gradient_hessian(y[:100], raw[:100])  # compiles
-    seconds, extra = [], []
-    for _ in range(repetitions):
-        before = memory("VmRSS")
-        forget_peak()
+    before = memory("VmRSS")
+    forget_peak()
+    result = loss.gradient_hessian(y, raw)
+    extra = memory("VmHWM") - before
+    del result
+    kernels = Cpu(settings["threads"], Owner())
+    call = kernels.sigmoid if classes == 2 else kernels.softmax
+    parameters = loss._parameters(outputs(classes))
+    seconds = []
+    for _ in range(settings["repetitions"] + 1):
         start = time.perf_counter()
-        result = loss.gradient_hessian(y, raw)
+        call(y, raw, None, parameters)
         seconds.append(time.perf_counter() - start)
-        extra.append(memory("VmHWM") - before)
-        del result
-    return {"seconds": median(seconds), "bytes": max(extra)}
+    return {"seconds": min(seconds[1:]), "bytes": extra}
 
 
-def measure_training(
-    rows: int, classes: int, threads: int, rounds: int, booster: str, objective: str
-) -> dict[str, float]:
-    adapter_class: Any = BOOSTERS[booster]
+def measure_training(settings: Row) -> Row:
+    classes, threads = settings["classes"], settings["threads"]
+    adapter_class: Any = BOOSTERS[settings["booster"]]
     small = make_data(10_000, classes)
     loss = make_loss(small[1], classes, threads)
     first = adapter_class(*small, threads, classes)
     first.update(first.booster(loss, {}), 0, loss)  # imports and compiles
     imported = memory("VmRSS")
     forget_peak()
-    X, y = make_data(rows, classes)
+    X, y = make_data(settings["rows"], classes)
     adapter = adapter_class(X, y, threads, classes)
-    chosen = make_loss(y[:BLOCK], classes, threads) if objective == "focal" else None
-    model = adapter.booster(chosen, {"max_depth": DEPTH} if booster == "xgboost" else {"num_leaves": 31})
+    chosen = make_loss(y[:BLOCK], classes, threads) if settings["objective"] == "focal" else None
+    size = {"max_depth": DEPTH} if settings["booster"] == "xgboost" else {"num_leaves": 31}
+    model = adapter.booster(chosen, size)
     seconds = []
-    for i in range(rounds + 1):
+    for i in range(settings["repetitions"] + 1):
         start = time.perf_counter()
         adapter.update(model, i, chosen)
         seconds.append(time.perf_counter() - start)
     return {"seconds": median(seconds[1:]), "bytes": memory("VmHWM") - imported}
 
 
-MEASURES: dict[str, Any] = {"objective": measure_objective, "training": measure_training}
+MEASURES: dict[str, Any] = {"gradients": measure_gradients, "training": measure_training}
 
 
 # ---------------------------------------------------------------------- the parent
-class Figures:
-    """What was measured, by a name that says how; kept in the JSON file as it grows."""
+def read(path: Path) -> list[Row]:
+    """Results, numbers as numbers."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows: list[Row] = list(csv.DictReader(file))
+    for row in rows:
+        for name in ("classes", "rows", "features", "threads", "repetitions", "bytes"):
+            row[name] = int(row[name])
+        row["seconds"] = float(row["seconds"])
+    return rows
 
-    def __init__(self, options: Namespace, found: dict[str, Any]) -> None:
-        self.options, self.found = options, found
-        self.values: dict[str, dict[str, float]] = {}
-        if options.json is not None and options.json.exists():
-            self.values = json.loads(options.json.read_text(encoding="utf-8"))["figures"]
 
-    def get(self, what: str, need: float, **settings: Any) -> dict[str, float] | None:
-        """The figure, measured now if it is not there; None where it needs too much memory."""
-        name = ", ".join([what, *(f"{key} {value}" for key, value in settings.items())])
-        if name in self.values:
-            return self.values[name]
-        if need > self.options.memory * GB:
-            return None
-        command = [sys.executable, __file__, "--child", json.dumps({"what": what, **settings})]
+def plan(options: Namespace) -> list[Row]:
+    """What is to be measured, small sizes first."""
+    common = {"features": 0, "threads": options.threads}
+    found = [
+        {
+            "what": "gradients", "booster": "", "objective": "focal", "classes": classes, "rows": rows,
+            "repetitions": options.repetitions, **common,
+        }
+        for classes, sizes in GRADIENT_SIZES.items()
+        for rows in sizes
+        if OBJECTIVE_BYTES * rows * outputs(classes) < options.memory * GB
+    ]  # fmt: skip
+    found += [
+        {
+            "what": "training", "booster": booster, "objective": objective, "classes": classes, "rows": rows,
+            "repetitions": options.rounds, **common, "features": FEATURES,
+        }
+        for booster, (classes, sizes) in product(BOOSTERS, TRAINING_SIZES.items())
+        for rows, objective in product(sizes, ("focal", "built-in"))
+        if (FEATURE_BYTES * FEATURES + OUTPUT_BYTES * outputs(classes)) * rows < options.memory * GB
+    ]  # fmt: skip
+    return sorted((row for row in found if row["rows"] <= options.largest), key=lambda row: row["rows"])
+
+
+def measure(options: Namespace) -> None:
+    """Measure what is missing; each figure is in the file as soon as it is there."""
+    found = environment()
+    versions = " ".join(f"{name} {version}" for name, version in found["versions"].items())
+    about = {"date": found["date"], "cpu": found["cpu"], "versions": versions}
+    there = {tuple(row[name] for name in SETTINGS) for row in read(options.results)}
+    for settings in plan(options):
+        if tuple(settings[name] for name in SETTINGS) in there:
+            continue
+        command = [sys.executable, __file__, "--child", json.dumps(settings)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
-            print(f"{name}: {(result.stderr.strip() or 'killed').splitlines()[-1]}", file=sys.stderr)
-            return None
-        self.values[name] = json.loads(result.stdout.splitlines()[-1])
-        print(f"{name}: {self.values[name]}", file=sys.stderr)
-        save(self.options.json, self.found, {"figures": self.values})
-        return self.values[name]
+            print(f"{settings}: {(result.stderr.strip() or 'killed').splitlines()[-1]}", file=sys.stderr)
+            continue
+        row = {**settings, **json.loads(result.stdout.splitlines()[-1]), **about}
+        new = not options.results.exists()
+        with options.results.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, FIELDS)
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+        print({name: row[name] for name in (*SETTINGS, "seconds", "bytes")}, file=sys.stderr)
 
 
-def exponent(sizes: list[float], values: list[float]) -> str:
+def exponent(sizes: list[float], values: list[float]) -> float:
     """Slope of the straight line through the logarithms."""
-    if len(sizes) < 2:
-        return ""
-    return f"{np.polyfit(np.log(sizes), np.log(np.maximum(values, 1e-9)), 1)[0]:.2f}"
+    return float(np.polyfit(np.log(sizes), np.log(np.maximum(values, 1e-9)), 1)[0])
 
 
-def show_objective(figures: Figures, options: Namespace) -> None:
-    rows = []
-    every: list[tuple[float, float, float]] = []
-    for classes in options.classes:
-        k = outputs(classes)
-        cells = []
-        for n in options.sizes:
-            figure = figures.get(
-                "objective", OBJECTIVE_BYTES * n * k, rows=n, classes=classes, threads=options.threads,
-                repetitions=options.repetitions,
-            )  # fmt: skip
-            if figure is not None:
-                cells.append((float(n * k), figure["seconds"], figure["bytes"]))
-        if not cells:
+def select(rows: list[Row], **wanted: Any) -> tuple[list[float], list[float], list[float]]:
+    """Sizes, seconds and bytes of the rows that have these settings."""
+    chosen = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    chosen.sort(key=lambda row: row["rows"])
+    return tuple([float(row[name]) for row in chosen] for name in ("rows", "seconds", "bytes"))  # type: ignore[return-value]
+
+
+def gradient_table(rows: list[Row]) -> list[list[str]]:
+    table = []
+    for classes in GRADIENT_SIZES:
+        sizes, seconds, size = select(rows, what="gradients", classes=classes)
+        if len(sizes) < 2:
             continue
-        every += cells
-        sizes, seconds, extra = (list(column) for column in zip(*cells, strict=True))
-        each = [1e9 * t / size for t, size in zip(seconds, sizes, strict=True)]
+        k = outputs(classes)
+        each = [1e9 * t / (n * k) for t, n in zip(seconds, sizes, strict=True)]
         # Beyond gradient and Hessian, 4 bytes each.
-        beyond = [b - 8 * s for b, s in zip(extra, sizes, strict=True)]
-        rows.append([
-            str(classes), f"{sizes[-1] / k:.0e}", f"{each[0]:.2f}", f"{each[-1]:.2f}",
-            exponent(sizes, seconds), f"{extra[-1] / sizes[-1]:.2f}", exponent(sizes, extra),
-            f"{max(beyond) / MB:.1f}",
+        beyond = max(b - 8 * n * k for b, n in zip(size, sizes, strict=True))
+        table.append([
+            str(classes), f"{sizes[0]:.0e}", f"{sizes[-1]:.0e}", f"{each[0]:.2f}", f"{each[-1]:.2f}",
+            f"{exponent(sizes, seconds):.3f}", f"{size[-1] / (sizes[-1] * k):.2f}",
+            f"{exponent(sizes, size):.3f}", f"{beyond / MB:.1f}",
         ])  # fmt: skip
-    sizes, seconds, extra = (list(column) for column in zip(*every, strict=True))
-    rows.append(["all", "", "", "", exponent(sizes, seconds), "", exponent(sizes, extra), ""])
-    head = ["classes", "largest n", "ns an output, 1e5 rows", "at the largest n", "exponent of time"]
-    head += ["bytes an output", "exponent of memory", "most beyond 8 bytes an output, MB"]
-    print_table(f"The objective, {options.threads} threads", head, rows)
+    return table
 
 
-def show_training(figures: Figures, options: Namespace, booster: str) -> dict[int, tuple[float, float]]:
-    """Print the table; returns seconds and bytes a row at the largest size by number of classes."""
-    rows, costs = [], {}
-    for classes in options.classes:
-        k = outputs(classes)
-        cells: dict[str, list[tuple[float, float, float]]] = {"focal": [], "builtin": []}
-        for n, objective in product(options.sizes, cells):
-            figure = figures.get(
-                "training", (FEATURE_BYTES * FEATURES + OUTPUT_BYTES * k) * n, rows=n, classes=classes,
-                threads=options.threads, rounds=options.rounds, booster=booster, objective=objective,
-            )  # fmt: skip
-            if figure is not None:
-                cells[objective].append((float(n), figure["seconds"], figure["bytes"]))
-        if not all(cells.values()):
+def training_table(rows: list[Row]) -> list[list[str]]:
+    table = []
+    for booster, classes in product(BOOSTERS, TRAINING_SIZES):
+        focal, built_in = (
+            select(rows, what="training", booster=booster, classes=classes, objective=objective)
+            for objective in ("focal", "built-in")
+        )
+        if len(focal[0]) < 2 or focal[0] != built_in[0]:
             continue
-        (n, seconds, peak), (_, built_in, peak_built_in) = (cells[name][-1] for name in cells)
-        costs[classes] = seconds / n, peak / n
-        sizes, times, peaks = (list(column) for column in zip(*cells["focal"], strict=True))
-        rows.append([
-            str(classes), f"{n:.0e}", f"{seconds:.2f}", f"{built_in:.2f}", exponent(sizes, times),
-            f"{peak / n:.0f}", f"{peak_built_in / n:.0f}",
-            f"{(peak - peak_built_in) / n / k:.0f}", exponent(sizes, peaks),
+        sizes, seconds, size = focal
+        n, ratio = sizes[-1], seconds[-1] / built_in[1][-1]
+        table.append([
+            booster, str(classes), f"{n:.0e}", f"{seconds[-1]:.2f}", f"{ratio:.2f}",
+            f"{exponent(sizes, seconds):.2f}", f"{exponent(*built_in[:2]):.2f}",
+            f"{size[-1] / n:.0f}", f"{built_in[2][-1] / n:.0f}", f"{exponent(sizes, size):.2f}",
         ])  # fmt: skip
-    head = ["classes", "largest n", "s a round", "built-in", "exponent of time"]
-    head += ["bytes a row at the peak", "built-in", "more, an output", "exponent of memory"]
-    title = f"Training, {booster}, {FEATURES} features as a NumPy array, {options.threads} threads"
-    print_table(title, head, rows)
-    return costs
+    return table
 
 
-def show_clusters(costs: dict[int, tuple[float, float]], options: Namespace) -> None:
-    """What the measured costs of a row come to on a cluster of workers like this machine."""
+def capacity_table(rows: list[Row], options: Namespace) -> list[list[str]]:
+    """What one machine holds, and what 1e9 and 1e11 rows take, by the bytes and seconds of a row."""
     usable = 0.7 * options.worker_memory * GB
     # Histograms are built for one of two sisters, two float64 for each bin.
     nodes = 1 + sum(2 ** (level - 1) for level in range(1, DEPTH))
     tree = 16 * nodes * FEATURES * BINS
-    rows = []
-    for n, (classes, (seconds, size)) in product((1e9, 1e11), costs.items()):
-        workers = int(np.ceil(n * size / usable))
+    table = []
+    for classes in TRAINING_SIZES:
+        sizes, seconds, size = select(
+            rows, what="training", booster="xgboost", classes=classes, objective="focal"
+        )
+        if not sizes:
+            continue
+        each, took = size[-1] / sizes[-1], seconds[-1] / sizes[-1]
+        holds = usable / each
+        cells = [str(classes), f"{each:.0f}", f"{holds:.1e}", f"{holds * took:.0f}"]
+        for n in (1e9, 1e11):
+            workers = int(np.ceil(n * each / usable))
+            cells += [str(workers), f"{n / workers * took:.0f}"]
         network = tree * outputs(classes)
-        held, took = n * size / workers / GB, n / workers * seconds
-        rows.append([
-            f"{n:.0e}", str(classes), str(workers), f"{held:.0f}", f"{took:.0f}", f"{network / MB:.1f}",
-            f"{network / (options.network * GB / 8):.2f}", "0",
-        ])  # fmt: skip
-    head = ["rows", "classes", "workers", "GB a worker", "s a round", "MB of histograms a worker"]
-    head += [f"s at {options.network:g} Gbit/s", "bytes of focal loss"]
-    title = (
-        f"Clusters, XGBoost, depth {DEPTH}, {FEATURES} features, {BINS} bins: workers of "
-        f"{options.worker_memory:g} GB, 70 % used, as fast as this machine with {options.threads} threads"
-    )
-    print_table(title, head, rows)
+        cells += [f"{network / MB:.1f}", f"{network / (options.network * GB / 8):.2f}", "0"]
+        table.append(cells)
+    return table
+
+
+def show(rows: list[Row], options: Namespace) -> None:
+    first = rows[0]
+    print(f"\n{first['cpu']}, {first['date']}, {first['versions']}")
+    print_table(
+        f"Gradients and Hessians of a round, {first['threads']} threads",
+        ("classes", "rows from", "to", "ns an output, first", "last", "exponent of time", "bytes an output",
+         "exponent of memory", "most beyond 8 bytes an output, MB"),
+        gradient_table(rows),
+    )  # fmt: skip
+    print_table(
+        f"Training, {FEATURES} features, {first['threads']} threads; exponents over all sizes",
+        ("booster", "classes", "largest n", "s a round", "/ built-in", "exponent of time", "built-in's",
+         "bytes a row at the peak", "built-in's", "exponent of memory"),
+        training_table(rows),
+    )  # fmt: skip
+    print_table(
+        f"XGBoost, depth {DEPTH}, {FEATURES} features as float32, {options.worker_memory:g} GB a machine of "
+        f"which 70 % is used, as fast as this one: rows that one holds = {0.7 * options.worker_memory:.1f}e9 "
+        "bytes / bytes a row",
+        ("classes", "bytes a row", "rows on one machine", "s a round", "machines for 1e9 rows", "s a round",
+         "for 1e11", "s a round", "MB of histograms a machine and round",
+         f"s at {options.network:g} Gbit/s", "bytes of focal loss on the network"),
+        capacity_table(rows, options),
+    )  # fmt: skip
 
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--largest", type=float, default=SIZES[-1], help="rows at most")
-    options.add_argument("--classes", type=int, nargs="+", default=CLASSES)
-    options.add_argument("--booster", choices=(*BOOSTERS, "both"), default="xgboost")
+    options.add_argument("--results", type=Path, metavar="FILE.csv", help="measure, and keep figures there")
+    options.add_argument("--tables", action="store_true", help="print the tables of the committed results")
+    options.add_argument("--largest", type=float, default=1e7, help="rows at most")
     options.add_argument("--threads", type=int, default=2)
-    options.add_argument("--rounds", type=int, default=5, help="after the first")
-    options.add_argument("--repetitions", type=int, default=5)
-    options.add_argument("--memory", type=float, default=20.0, help="gigabytes that a measurement may need")
-    options.add_argument(
-        "--worker-memory", type=float, default=64.0, help="gigabytes of a worker of the cluster"
-    )
+    options.add_argument("--rounds", type=int, default=3, help="of training, after the first")
+    options.add_argument("--repetitions", type=int, default=9, help="of gradients, after the first")
+    options.add_argument("--memory", type=float, default=16.0, help="gigabytes that a measurement may need")
+    options.add_argument("--worker-memory", type=float, default=64.0, help="gigabytes of a machine")
     options.add_argument("--network", type=float, default=10.0, help="gigabits a second of the cluster")
     options.add_argument("--child", help="for the processes that measure")
     arguments = options.parse_args()
     if arguments.child is not None:
         settings = json.loads(arguments.child)
-        print(json.dumps(MEASURES[settings.pop("what")](**settings)))
+        print(json.dumps(MEASURES[settings["what"]](settings)))
         return
-    arguments.sizes = [n for n in SIZES if n <= arguments.largest]
-    if not arguments.sizes:
-        options.error(f"--largest == {arguments.largest:g}, must be at least {SIZES[0]}.")
-    found = print_environment()
-    figures = Figures(arguments, found)
-    show_objective(figures, arguments)
-    for booster in BOOSTERS if arguments.booster == "both" else (arguments.booster,):
-        costs = show_training(figures, arguments, booster)
-        if booster == "xgboost":
-            show_clusters(costs, arguments)
-    save(arguments.json, found, {"figures": figures.values})
+    if arguments.tables == (arguments.results is not None):
+        options.error("one of --results FILE.csv and --tables is needed.")
+    if arguments.results is not None:
+        print_environment()
+        measure(arguments)
+    rows = read(arguments.results or RESULTS)
+    if not rows:
+        options.error(f"{arguments.results or RESULTS} has no rows.")
+    show(rows, arguments)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ sphinx_gallery_conf = {
     "reset_argv": "gallery.arguments",
     "default_thumb_file": str(HERE / "_static" / "logo.svg"),
     "download_all_examples": False,
+    "notebook_extensions": set(),  # a script that reads its command line is no notebook
     "write_computation_times": False,
 }
 

@@ -66,8 +66,8 @@ def main(n_samples: int = 30_000, n_estimators: int = 60, figure: str | None = N
         )
     print(
         "\nLog loss says how good the probabilities are, lower is better; the others judge the class that is"
-        "\ncalled, higher is better. The raw confidence calls more rows rare and is no probability. To call more"
-        f"\nrows rare, put costs on probabilities instead. Recall is of {y_test.count('takeover')} takeovers."
+        "\ncalled, higher is better. The raw confidence calls more rows rare and is no probability. To"
+        f"\ncall more rows rare, put costs on probabilities. {y_test.count('takeover')} takeovers are judged."
     )
     if figure is not None:
         draw(losses, recalls, figure)

@@ -1,10 +1,10 @@
 """Several rare labels a row, one model for all of them
 ====================================================
 
-Several labels a row, each rare: does focal loss work there? One model for all labels, with both boosters.
+Several labels a row, each rare: one model for all labels, with both boosters, beside log loss.
 
-It does: each label is a binary problem with its own intercept, scale and class weights. LightGBM has one
-label a row; the classifier packs the labels into bits on the way in.
+Each label is a binary problem with its own intercept, scale and class weights. Focal loss ranks them about
+as log loss does. LightGBM has one label a row; the classifier packs the labels into bits on the way in.
 
 ::
 
@@ -59,8 +59,12 @@ def main(n_samples: int = 30_000, n_estimators: int = 60, figure: str | None = N
         losses = [log_loss(Y_test[:, k], p[:, k]) for k in labels]
         cells = (f"{ap:8.3f} /{loss:8.4f}" for ap, loss in zip(precisions[name], losses, strict=True))
         print(f"{name:26}", *cells)
-    print("\naverage precision / log loss of predict_proba, on rows that no model has seen. Average precision")
-    print("ranks: chance has the label's rate, 1 is perfect. Of log loss less is better. Labels in these rows:")
+    print(
+        "\naverage precision / log loss of predict_proba, on rows that no model has seen. Average precision"
+    )
+    print(
+        "ranks: chance has the label's rate, 1 is perfect. Of log loss less is better. Labels in these rows:"
+    )
     print(", ".join(f"{count} {name}" for name, count in zip(LABELS, Y_test.sum(axis=0), strict=True)))
     if figure is not None:
         draw(precisions, Y_test.mean(axis=0), figure)

@@ -54,7 +54,7 @@ def main(n_samples: int = 20_000, n_estimators: int = 40) -> float:
     """Print what is served; returns the largest difference from predict_proba."""
     data = make_transactions(n_samples, random_state=0)
     X = pd.DataFrame(data.data, columns=data.feature_names)
-    model = FocalXGBClassifier(focal_gamma=2.0, n_estimators=n_estimators, max_depth=4, n_jobs=2)
+    model = FocalXGBClassifier(focal_gamma=2.0, n_estimators=n_estimators, max_depth=4, n_jobs=1)
     model.fit(X, data.target)
     with tempfile.TemporaryDirectory() as folder:
         served = save(model, str(Path(folder) / "posterior"), X.head())
@@ -64,7 +64,7 @@ def main(n_samples: int = 20_000, n_estimators: int = 40) -> float:
         for one in (served, confidence):
             names = one.metadata.get_output_schema().input_names()
             print(f"{', '.join(names)}: mean of the last {one.predict(X)[:, 1].mean():.4f}")
-    print(f"rate of fraud in the data: {data.target.mean():.4f}")
+    print(f"rate of fraud in the data: {data.target.mean():.4f}; the focal confidence is no probability")
     here = model.set_params(focal_probability="posterior").predict_proba(X)
     return float(np.abs(found - here).max())
 
@@ -73,5 +73,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--rows", type=int, default=20_000, help="simulated payments (default 20,000)")
     print(f"largest difference from predict_proba: {main(parser.parse_args().rows):.1e}")

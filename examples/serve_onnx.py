@@ -4,12 +4,13 @@
 Train here, score in ONNX Runtime: the exported model says what predict and predict_proba say.
 
 Trees and the closed form of the probability are in one file. The process that scores it can import neither
-focalboost nor a booster; the same file is read from Java, C#, C++ or Triton. Needs some seconds.
+focalboost nor a booster; the same file is read from Java, C#, C++ or Triton. Of a classifier that
+stopped early the file has the trees up to the best round, which are those of `predict_proba`.
 
 ::
 
     pip install 'focalboost[xgboost-cpu,onnx]' onnxruntime
-    python examples/serve_onnx.py
+    python examples/serve_onnx.py [--figure FILE]
 """
 
 from __future__ import annotations
@@ -51,11 +52,11 @@ def served(exported: bytes, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return answer["label"], answer["probability"]
 
 
-def main(n_samples: int, n_estimators: int) -> tuple[float, int]:
+def main(n_samples: int, n_estimators: int, figure: str | None = None) -> tuple[float, int]:
     """Print both processes' answers; returns the largest relative difference, and the labels that differ."""
     data = make_transactions(n_samples, random_state=0)
     X, y = data.data.astype(np.float32), np.where(data.target == 1, "fraud", "good")
-    model = FocalXGBClassifier(focal_gamma=2.0, n_estimators=n_estimators, max_depth=4, n_jobs=2).fit(X, y)
+    model = FocalXGBClassifier(focal_gamma=2.0, n_estimators=n_estimators, max_depth=4, n_jobs=1).fit(X, y)
     exported = to_onnx(model).SerializeToString()
     label, there = served(exported, X)
 
@@ -76,7 +77,27 @@ def main(n_samples: int, n_estimators: int) -> tuple[float, int]:
         f"Mean P(fraud): {there[:, fraud].mean():.5f}, rate of fraud: {(y == 'fraud').mean():.5f}. The raw "
         f"confidence, which\nexports without the closed form give, has a mean of {confidence.mean():.5f}."
     )
+    if figure is not None:
+        draw(here[:, fraud], {"raw confidence": confidence, "ONNX Runtime": there[:, fraud]}, figure)
     return difference, wrong
+
+
+def draw(here: np.ndarray, served_as: dict[str, np.ndarray], file: str) -> None:
+    """What is served over what predict_proba says."""
+    from matplotlib import pyplot as plt  # noqa: PLC0415  # only the figure needs it
+
+    fig, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    # More of the high ones, of which there are few.
+    rows = np.argsort(-here)[np.unique(np.geomspace(1, len(here), 150).astype(int)) - 1]
+    for (name, values), marker, color in zip(served_as.items(), "Do", ("#E69F00", "#0072B2"), strict=True):
+        ax.plot(here[rows], values[rows], marker, markersize=4, color=color, label=name)
+    ax.axline((0, 0), (1, 1), color="0.4", linewidth=1, label="the same as predict_proba")
+    ax.set(xscale="log", yscale="log", xlabel="predict_proba here", ylabel="P(fraud) where it is served")
+    ax.set_title(
+        "ONNX Runtime says what predict_proba says; the raw confidence does not", loc="left", fontsize=11
+    )
+    ax.legend(frameon=False)
+    fig.savefig(file)
 
 
 if __name__ == "__main__":
@@ -85,5 +106,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("--rows", type=int, default=60_000, help="simulated payments (default: 60000)")
     parser.add_argument("--trees", type=int, default=60, help="rounds of boosting (default: 60)")
+    parser.add_argument("--figure", metavar="FILE", help="draw it, .png or .svg (needs matplotlib)")
     arguments = parser.parse_args()
-    main(arguments.rows, arguments.trees)
+    main(arguments.rows, arguments.trees, arguments.figure)

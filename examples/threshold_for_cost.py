@@ -81,8 +81,10 @@ def main(n_samples: int = 120_000, n_estimators: int = 60, figure: str | None = 
         half = 1.96 * np.sqrt(more.size) * more.std()
         versus = f"{more.sum():+8,.0f} [{more.sum() - half:+,.0f}, {more.sum() + half:+,.0f}]"
         print(f"{name:22} {cost.sum():8,.0f}   {'' if name == from_costs else versus}")
-    print(f"\nThe one tuned by CV is {tuned.best_threshold_:.4f}. Where an interval holds 0, these frauds are too")
-    print("few to say which threshold is cheaper; the one from the costs took no data and no more trainings.")
+    print(
+        f"\nThe one tuned by CV is {tuned.best_threshold_:.4f}. Where an interval holds 0, these frauds are"
+    )
+    print("too few to say which is cheaper; the one from the costs took no data and no more trainings.")
     if figure is not None:
         draw(y_test, pipeline.predict_proba(X[~train])[:, 1], tuned.best_threshold_, figure)
     return {name: float(cost.sum()) for name, cost in rows.items()}
@@ -95,8 +97,11 @@ def draw(y: NDArray[Any], p: NDArray[Any], tuned: float, file: str) -> None:
     from focalboost.plotting import plot_cost  # noqa: PLC0415
 
     fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
-    costs = {"cost_alarm": COST_OF_A_FALSE_ALARM, "cost_missed": COST_OF_A_MISSED_FRAUD}
+    costs: dict[str, Any] = {"cost_alarm": COST_OF_A_FALSE_ALARM, "cost_missed": COST_OF_A_MISSED_FRAUD}
     plot_cost(y, {"focal loss": p}, ax=ax, **costs)
+    ax.set_title(
+        f"What each threshold costs on the test rows ({y.sum()} frauds): lower is better", loc="left"
+    )
     for value, name in ((tuned, "tuned by CV"), (0.5, "the default")):
         ax.axvline(value, color="#D55E00", linestyle=":")
         ax.annotate(f" {name}", (value, 0.97), xycoords=("data", "axes fraction"), va="top", rotation=90)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -368,3 +369,14 @@ def raise_for_flags(
         labels.check(y_true)
     if flags & _flags.BAD_WEIGHT:
         raise_for_bad_weight(weight, weight_bounds)
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """A sentence with the name that is most like `name`, or ""; capitals, blanks and marks do not count."""
+    plain = {_plain(each): each for each in reversed(list(names))}
+    near = difflib.get_close_matches(_plain(name), plain, 1, cutoff=0.75)
+    return f" Did you mean {plain[near[0]]!r}?" if near else ""
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum()) or name

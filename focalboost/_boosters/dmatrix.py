@@ -56,6 +56,10 @@ def labels_and_weights(matrix: Any, raw: Array) -> tuple[Array, Array | None]:
         labels = matrix.get_label()
     if weights is None:
         weights = matrix.get_weight()
+    n_rows = matrix.num_row()
+    if labels.size == raw.size and n_rows not in (0, raw.shape[0]):
+        # Margins of other rows: several labels a row would be taken for one label of more rows.
+        labels = labels.reshape(n_rows, -1)
     return labels, weights if weights.size else None
 
 

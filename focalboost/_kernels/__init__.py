@@ -2,11 +2,11 @@
 
 How the pieces fit, from one number to a booster's call:
 
-- `elementary`  exp and log1p in float32 without branches, so that LLVM vectorises what calls them
+- `elementary`  exp and logarithms without branches, so that LLVM vectorises what calls them
 - `formulas`    the focal mathematics, once, as scalar functions of one margin
 - `rows`        what one row contributes: labels, class weights and row weights around the formulas
 - `flags`       what is noticed of bad input on the way, so that checking costs no second pass
-- `sigmoid`, `softmax`  loops over rows on the CPU; `cuda_kernels` the same for a GPU
+- `sigmoid`, `softmax`, `softmax_precise`  loops over rows on the CPU; `cuda_kernels` the same for a GPU
 - `cpu`, `cuda` whole arrays: threads and blocks, uploads and launches
 - `backend`     which of the two serves a call; `interface` what it is given, `Parameters`
 

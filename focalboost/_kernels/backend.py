@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
-from focalboost._kernels.interface import LabelColumns, Parameters
+from focalboost._kernels.interface import LabelBits, Parameters
 from focalboost._typing import Array
 
 Result = tuple[Any, Any, int]
@@ -22,7 +22,7 @@ class Backend(Protocol):
     """Gradient and Hessian of the shape of `raw`, and the flags of `flags`."""
 
     def sigmoid(
-        self, y: Array | LabelColumns, raw: Array, weight: Array | None, parameters: Parameters
+        self, y: Array | LabelBits, raw: Array, weight: Array | None, parameters: Parameters
     ) -> Result:
         """Of (n_samples,) or (n_samples, n_labels) sigmoids."""
 
@@ -53,7 +53,7 @@ def for_arrays(device: Device, n_jobs: int | None, raw: Array) -> Backend:
         return cuda.Cuda(0, n_jobs)
     from focalboost._kernels.cpu import Cpu  # noqa: PLC0415  # loads Numba
 
-    return Cpu(n_jobs)
+    return Cpu(n_jobs, order="F" if raw.flags.f_contiguous and not raw.flags.c_contiguous else "C")
 
 
 def for_booster(device: Device, n_jobs: int | None, raw: Array, placement: Placement) -> Backend:
@@ -61,18 +61,17 @@ def for_booster(device: Device, n_jobs: int | None, raw: Array, placement: Place
 
     XGBoost on a GPU is handed device arrays; everything else, LightGBM on a GPU too, reads host arrays only.
     """
-    from focalboost._kernels import cuda  # noqa: PLC0415  # loads Numba
     from focalboost._kernels.cpu import Cpu  # noqa: PLC0415  # loads Numba
 
     ordinal, owner, order = placement.ordinal, placement.owner, placement.order
     on_cpu = Cpu(n_jobs, owner, order)
-    if device == "cpu" or raw.size == 0:
+    if device == "cpu" or raw.size == 0 or (device == "auto" and ordinal is None):
         return on_cpu
+    from focalboost._kernels import cuda  # noqa: PLC0415  # loads Numba
+
     if device == "cuda":
         cuda.require(ordinal or 0)
-    elif ordinal is None:
-        return on_cpu
-    else:
+    elif ordinal is not None:
         problem = cuda.problem(ordinal)
         if problem is not None:
             _say_once(

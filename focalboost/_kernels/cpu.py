@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from focalboost._kernels import buffers, flags, sigmoid, softmax
+from focalboost._kernels import buffers, flags, sigmoid, softmax, softmax_precise
 from focalboost._kernels.blocks import (
     DIRECT_ROWS,
     FLOAT32,
@@ -18,12 +18,11 @@ from focalboost._kernels.blocks import (
     MARGIN_DTYPES,
     SCRATCH_ROWS,
     Column,
-    LabelColumn,
     Rows,
-    label_column,
+    matrix_block,
     weight_column,
 )
-from focalboost._kernels.interface import LabelColumns, Parameters
+from focalboost._kernels.interface import LabelBits, Parameters
 from focalboost._kernels.threads import map_blocks
 from focalboost._typing import Array
 
@@ -40,7 +39,7 @@ class Cpu:
     order: Literal["C", "F"] = "C"
 
     def sigmoid(
-        self, y: Array | LabelColumns, raw: Array, weight: Array | None, parameters: Parameters
+        self, y: Array | LabelBits, raw: Array, weight: Array | None, parameters: Parameters
     ) -> tuple[Any, Any, int]:
         """Gradient, Hessian and flags of (n_samples,) or (n_samples, n_labels) sigmoids."""
         gradient, hessian = buffers.take(self.owner, raw.shape, self.order)
@@ -63,7 +62,7 @@ class Cpu:
 
 
 def sigmoid_gradient_hessian(
-    y_true: Array | LabelColumns,
+    y_true: Array | LabelBits,
     raw: Array,
     weight: Array | None,
     parameters: Parameters,
@@ -71,41 +70,99 @@ def sigmoid_gradient_hessian(
     n_jobs: int | None,
 ) -> int:
     """Write gradient and Hessian of (n_samples, n_labels) independent sigmoids; return the kernels' flags."""
-    n_samples, n_labels = raw.shape
     smoothing = np.float32(parameters.smoothing)
-    tables, bounds = parameters.table, parameters.bounds
-
-    def columns(label: int) -> tuple[Column, Column | LabelColumn, Column, Column]:
-        g, h = (Column(out[:, label], FLOAT32) for out in outputs)
-        return Column(raw[:, label], MARGIN_DTYPES), label_column(y_true, label), g, h
+    tables, bounds = parameters.table_for(raw.dtype), parameters.bounds
+    alike = weight is None and bool((tables == tables[:1]).all())
+    columns = _columns(y_true, raw, outputs, alike=alike)
+    if columns is None:
+        return _sigmoid_matrix(y_true, raw, weight, parameters, outputs, n_jobs)
+    y, x, gradient, hessian = columns
 
     def worker() -> Run:
         weights = weight_column(weight)
-        labels = [columns(label) for label in range(n_labels)]
-        soft = [parameters.smoothing > 0.0] * n_labels
+        margins, labels = Column(x, MARGIN_DTYPES), Column(y, FLOAT32)
+        g, h = Column(gradient, FLOAT32), Column(hessian, FLOAT32)
+        soft = parameters.smoothing > 0.0
 
         def run(start: int, stop: int) -> int:
+            nonlocal soft
             rows, found = slice(start, stop), 0
-            w = weights.block(rows)
-            for label, (margin, y_label, g, h) in enumerate(labels):
-                x, y = margin.block(rows), y_label.block(rows)
-                out = g.block(rows, load=False), h.block(rows, load=False)
-                in_label = 0
-                if not soft[label]:
-                    in_label = sigmoid.sigmoid_hard(x, y, w, tables[label], bounds, *out)
-                    soft[label] = bool(in_label & flags.SOFT_LABEL)
-                if soft[label]:
-                    in_label = sigmoid.sigmoid_soft(x, y, w, tables[label], bounds, smoothing, *out)
-                found |= in_label
-                g.store(rows, out[0])
-                h.store(rows, out[1])
+            inputs = margins.block(rows), labels.block(rows), weights.block(rows)
+            out = g.block(rows, load=False), h.block(rows, load=False)
+            if not soft:
+                found = sigmoid.sigmoid_hard(*inputs, tables[0], bounds, *out)
+                soft = bool(found & flags.SOFT_LABEL)
+            if soft:
+                found = sigmoid.sigmoid_soft(*inputs, tables[0], bounds, smoothing, *out)
+            g.store(rows, out[0])
+            h.store(rows, out[1])
             return found
 
         return run
 
-    direct = weight_column(weight).direct and all(column.direct for column in columns(0))
-    block = DIRECT_ROWS if direct else SCRATCH_ROWS
-    return reduce(or_, map_blocks(worker, n_samples, block, n_jobs, n_labels), 0)
+    direct = (
+        Column(x, MARGIN_DTYPES).direct and Column(y, FLOAT32).direct and Column(gradient, FLOAT32).direct
+    )
+    block = DIRECT_ROWS if direct and weight_column(weight).direct else SCRATCH_ROWS
+    return reduce(or_, map_blocks(worker, x.shape[0], block, n_jobs), 0)
+
+
+def _columns(
+    y_true: Array | LabelBits, raw: Array, outputs: Outputs, *, alike: bool
+) -> tuple[Array, Array, Array, Array] | None:
+    """All sigmoids as one column: of one label, or of labels alike whose arrays have one layout."""
+    if not isinstance(y_true, np.ndarray):
+        return None
+    arrays = y_true, raw, *outputs
+    if raw.shape[1] == 1:
+        y, x, gradient, hessian = (array[:, 0] for array in arrays)
+        return y, x, gradient, hessian
+    one_layout = all(array.flags.c_contiguous for array in arrays) or all(
+        array.flags.f_contiguous for array in arrays
+    )
+    if not (alike and one_layout):
+        return None
+    y, x, gradient, hessian = (array.ravel("K") for array in arrays)  # in the order of memory, no copy
+    return y, x, gradient, hessian
+
+
+def _sigmoid_matrix(
+    y_true: Array | LabelBits,
+    raw: Array,
+    weight: Array | None,
+    parameters: Parameters,
+    outputs: Outputs,
+    n_jobs: int | None,
+) -> int:
+    """Of labels that differ, or have weights or layouts of their own."""
+    n_samples, n_labels = raw.shape
+    smoothing = np.float32(parameters.smoothing)
+    tables, bounds = parameters.table_for(raw.dtype), parameters.bounds
+    in_rows = isinstance(y_true, np.ndarray) and all(out.flags.c_contiguous for out in outputs)
+
+    def worker() -> Run:
+        margins, weights = Rows(raw, MARGIN_DTYPES), weight_column(weight)
+        labels: Rows | Column = (
+            Rows(y_true, FLOAT32) if isinstance(y_true, np.ndarray) else Column(y_true.packed, FLOAT32)
+        )
+        hard = in_rows and smoothing == 0.0 and n_labels <= sigmoid.TILE
+
+        def run(start: int, stop: int) -> int:
+            nonlocal hard
+            rows = slice(start, stop)
+            x, y, w = margins.block(rows), labels.block(rows), weights.block(rows)
+            g, h = (out[rows] for out in outputs)
+            if hard and x.flags.c_contiguous and y.flags.c_contiguous:
+                flat = x.ravel(), y.ravel(), w, tables, bounds, g.ravel(), h.ravel()
+                found = sigmoid.sigmoid_interleaved(*flat)
+                if not found & flags.SOFT_LABEL:
+                    return int(found)
+                hard = False
+            return int(sigmoid.sigmoid_matrix(x, y, w, tables, bounds, smoothing, g, h))
+
+        return run
+
+    return reduce(or_, map_blocks(worker, n_samples, matrix_block(n_labels), n_jobs, n_labels), 0)
 
 
 def softmax_gradient_hessian(
@@ -118,23 +175,22 @@ def softmax_gradient_hessian(
 ) -> int:
     """Write gradient and diagonal Hessian of a softmax over (n_samples, n_classes) margins; return flags."""
     n_samples, n_classes = raw.shape
-    table, bounds = parameters.table, parameters.bounds
-    hessian_factor = np.float32(parameters.hessian_factor)
+    table, bounds = parameters.table_for(raw.dtype), parameters.bounds
+    kernel = softmax.softmax_hard if table.dtype == np.float32 else softmax_precise.softmax_precise
+    hessian_factor = table.dtype.type(parameters.hessian_factor)
 
     def worker() -> Run:
-        margins, labels, weights = Rows(raw), Column(y_true, FLOAT32), weight_column(weight)
+        margins, labels, weights = Rows(raw, MARGIN_DTYPES), Column(y_true, FLOAT32), weight_column(weight)
 
         def run(start: int, stop: int) -> int:
             rows = slice(start, stop)
             x, y, w = margins.block(rows), labels.block(rows), weights.block(rows)
             out = outputs[0][rows], outputs[1][rows]
-            return softmax.softmax_hard(x, y, w, table, bounds, hessian_factor, *out)
+            return kernel(x, y, w, table, bounds, hessian_factor, *out)
 
         return run
 
-    # About 0.1 ms of work, beside which handing over a block is nothing; no block is larger than scratch.
-    block = max(1024, min(SCRATCH_ROWS, 8 * SCRATCH_ROWS // n_classes))
-    return reduce(or_, map_blocks(worker, n_samples, block, n_jobs, n_classes), 0)
+    return reduce(or_, map_blocks(worker, n_samples, matrix_block(n_classes), n_jobs, n_classes), 0)
 
 
 def sigmoid_loss(y_true: Array, raw: Array, parameters: Parameters, out: Array, n_jobs: int | None) -> int:
@@ -164,22 +220,22 @@ def sigmoid_loss(y_true: Array, raw: Array, parameters: Parameters, out: Array, 
 
         return run
 
-    # A float64 row with libm's exp and log1p costs about ten float32 rows.
-    return reduce(or_, map_blocks(worker, n_samples, SCRATCH_ROWS, n_jobs, 10 * n_labels), 0)
+    # A float64 loss costs about three float32 gradients.
+    return reduce(or_, map_blocks(worker, n_samples, SCRATCH_ROWS, n_jobs, 3 * n_labels), 0)
 
 
 def softmax_loss(y_true: Array, raw: Array, parameters: Parameters, out: Array, n_jobs: int | None) -> int:
     """Write the softmax loss of each row in float64; return flags."""
 
     def worker() -> Run:
-        margins, labels = Rows(raw), Column(y_true, FLOAT64)
+        margins, labels = Rows(raw, MARGIN_DTYPES), Column(y_true, FLOAT64)
 
         def run(start: int, stop: int) -> int:
             rows = slice(start, stop)
-            return softmax.softmax_loss(
+            return softmax_precise.softmax_loss(
                 margins.block(rows), labels.block(rows), parameters.gamma, parameters.alpha, out[rows]
             )
 
         return run
 
-    return reduce(or_, map_blocks(worker, raw.shape[0], SCRATCH_ROWS, n_jobs, 5 * raw.shape[1]), 0)
+    return reduce(or_, map_blocks(worker, raw.shape[0], SCRATCH_ROWS, n_jobs, 3 * raw.shape[1]), 0)

@@ -18,7 +18,7 @@ import numba
 import numpy as np
 
 from focalboost._kernels.cuda_memory import DeviceCache, forked, idle_caches
-from focalboost._kernels.interface import LabelColumns, Parameters
+from focalboost._kernels.interface import LabelBits, Parameters
 from focalboost._typing import Array
 
 Result = tuple[Any, Any, int]
@@ -154,7 +154,7 @@ class Cuda:
 
     def sigmoid(
         self,
-        y: Array | LabelColumns,
+        y: Array | LabelBits,
         raw: Array,
         weight: Array | None,
         parameters: Parameters,

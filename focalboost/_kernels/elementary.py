@@ -1,8 +1,9 @@
-"""exp and log1p in float32 without branches, so that LLVM vectorises the loops that call them.
+"""exp and logarithms without branches, so that LLVM vectorises the loops that call them.
 
-The polynomials are Chebyshev fits made with 40-digit mpmath (`mpmath.chebyfit`); their errors are measured
-against mpmath in `tests/kernels/test_elementary.py`. All constants are float32: a Python float would widen
-the loop to float64.
+In float32, and from `precise_exp` on in float64. The polynomials are Chebyshev fits made with mpmath
+(`mpmath.chebyfit`, 40 digits, for float64 60); their errors are measured against mpmath in
+`tests/kernels/test_elementary.py`. The constants of float32 functions are float32: a Python float would
+widen their loops to float64.
 """
 
 from __future__ import annotations
@@ -51,6 +52,28 @@ EXP_3 = np.float32(0.16666573423859741)
 EXP_4 = np.float32(0.041666550162720301)
 EXP_5 = np.float32(0.008363767023287037)
 EXP_6 = np.float32(0.0013926918055947982)
+
+# float64. ln 2 in two parts, the last 20 bits of the first zero; 1.5 * 2**52 is what ROUNDER is in float32.
+PRECISE_LN_2_HIGH, PRECISE_LN_2_LOW = 0.6931471803691238, 1.9082149292705877e-10
+PRECISE_LN_2, PRECISE_LOG2_E = 0.6931471805599453, 1.4426950408889634
+PRECISE_ROUNDER, TWO_TO_52, SQUARE_ROOT_OF_2 = 6755399441055744.0, 4503599627370496.0, 1.4142135623730951
+# e^-700 is 1e-304, still a normal float64, and so small that no weight lifts it to a float32.
+PRECISE_SMALLEST_EXPONENT = -700.0
+PRECISE_SIGNIFICAND_BITS, PRECISE_BIAS = np.int64(52), np.int64(1023)
+PRECISE_SIGNIFICAND_MASK, PRECISE_BITS_OF_ONE = np.int64(0xFFFFFFFFFFFFF), np.int64(0x3FF0000000000000)
+BITS_OF_TWO_TO_52 = np.int64(0x4330000000000000)
+
+# (exp(x) - 1 - x) / x^2 on [-0.3466, 0.3466], degree 9: exp is off by at most 1.3e-17.
+EXPS = (
+    0.5000000000000001, 0.16666666666666669, 0.04166666666662416, 0.008333333333330063, 0.0013888888917199863,
+    0.00019841269863042963, 2.4801521317484083e-05, 2.7557268476553695e-06, 2.7620078203806394e-07,
+    2.5100377619606372e-08,
+)  # fmt: skip
+# atanh(sqrt(v)) / sqrt(v) on [0, 1/9], degree 9: off by at most 5e-17.
+ATANHS = (
+    1.0, 0.33333333333341286, 0.199999999976438, 0.1428571455582858, 0.11111095430673142, 0.09091429900236955,
+    0.07681838124445817, 0.06795652742789947, 0.04940394524382393, 0.08890381913056651,
+)  # fmt: skip
 
 
 @scalar
@@ -124,3 +147,45 @@ def scaled_exp_negative(high: np.float32, low: np.float32) -> np.float32:
     """2^24 exp(high + low) for high + low <= 0; 0 below 1e-45."""
     n, rest = reduce_exponent(high, low)
     return scaled_power_of_two(n) * exp_near_zero(rest)
+
+
+@scalar
+def precise_exp(x: float) -> float:
+    """exp(x) for x <= 0 in float64; below e^-700 that."""
+    x = PRECISE_SMALLEST_EXPONENT if x < PRECISE_SMALLEST_EXPONENT else x
+    n = (x * PRECISE_LOG2_E + PRECISE_ROUNDER) - PRECISE_ROUNDER
+    r = (x - n * PRECISE_LN_2_HIGH) - n * PRECISE_LN_2_LOW
+    tail = EXPS[5] + r * (EXPS[6] + r * (EXPS[7] + r * (EXPS[8] + r * EXPS[9])))
+    tail = EXPS[0] + r * (EXPS[1] + r * (EXPS[2] + r * (EXPS[3] + r * (EXPS[4] + r * tail))))
+    bits = np.int64(np.float64(n + PRECISE_ROUNDER).view(np.int64) + PRECISE_BIAS)
+    power = np.int64(bits << PRECISE_SIGNIFICAND_BITS).view(np.float64)
+    return power * (1.0 + (r + (r * r) * tail))
+
+
+@scalar
+def twice_atanh(u: float) -> float:
+    """log((1 + u) / (1 - u)) for |u| <= 1/3 in float64."""
+    v = u * u
+    tail = ATANHS[5] + v * (ATANHS[6] + v * (ATANHS[7] + v * (ATANHS[8] + v * ATANHS[9])))
+    tail = ATANHS[0] + v * (ATANHS[1] + v * (ATANHS[2] + v * (ATANHS[3] + v * (ATANHS[4] + v * tail))))
+    return (u + u) * tail
+
+
+@scalar
+def precise_log1p(x: float) -> float:
+    """log(1 + x) for 0 <= x <= 1 in float64."""
+    return twice_atanh(x / (2.0 + x))
+
+
+@scalar
+def precise_log(x: float) -> float:
+    """log(x) of a positive normal float64."""
+    bits = np.float64(x).view(np.int64)
+    # The exponent as the low bits of a number from 2^52 on: AVX2 has no conversion of 64-bit integers.
+    shifted = np.int64(np.int64(bits >> PRECISE_SIGNIFICAND_BITS) | BITS_OF_TWO_TO_52).view(np.float64)
+    exponent = shifted - (TWO_TO_52 + 1023.0)
+    m = np.int64(np.int64(bits & PRECISE_SIGNIFICAND_MASK) | PRECISE_BITS_OF_ONE).view(np.float64)
+    large = m > SQUARE_ROOT_OF_2
+    m = 0.5 * m if large else m
+    exponent = exponent + 1.0 if large else exponent
+    return exponent * PRECISE_LN_2 + twice_atanh((m - 1.0) / (m + 1.0))

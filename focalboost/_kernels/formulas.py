@@ -20,20 +20,25 @@ p and q are r and e r in the order of the sign, and
     slope = (w e  or  w) r (1 + gamma b)    reweighted = w e r^2 (1 + gamma b)
     excess = w e r gamma [2 r + l (gamma p - 1)]
 
-where `w e` is one exponential: nothing under- or overflows on the way to a result that does not.
+where `w e` is one exponential: in float32 nothing under- or overflows on the way to a result that does not.
+float64 has the range to take the first formulae as they stand.
 
 A softmax over K classes is the same function of s = z_t - log sum_{k != t} exp z_k: with the shares
 pi_k = exp z_k / sum_{j != t} exp z_j of the other classes, ds/dz_t = 1 and ds/dz_k = -pi_k, so that
 
     gradient_t = -slope                  gradient_k = slope pi_k
-    hessian_t  = reweighted + excess     hessian_k  = pi_k (reweighted + slope q (1 - pi_k) + excess pi_k)
+    hessian_t  = reweighted + excess     hessian_k  = pi_k (slope (1 - p_k) + excess pi_k)
 
-Two classes have pi = 1 and give the binary numbers.
+with p_k = q pi_k and slope (1 - p_k) = reweighted + slope q (1 - pi_k), which is how float32 adds it up. Two
+classes have pi = 1 and give the binary numbers.
+
+LightGBM hands float64 margins over and adds the float32 gradients up in float64. Without an L2 penalty gains
+of its first trees are exact ties: another last bit, another tree. Its objectives take 1 - p by subtraction,
+and so do the float64 functions here as long as digits are left. So with gamma = 0 they are LightGBM's own to
+some 1e-16, and after rounding to float32 the same but for about one number in 1e8.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
@@ -48,17 +53,22 @@ from focalboost._kernels.elementary import (
     exp_near_zero,
     log1p_ratio,
     power_of_two,
+    precise_exp,
+    precise_log1p,
     reduce_exponent,
     scaled_power_of_two,
 )
 
 Scalar = float | np.float32
-Terms = tuple[Scalar, Scalar, Scalar, Scalar, Scalar, Scalar, Scalar]
+# p and q; then what `derivatives` multiplies: q, p L, L and p, of which float32 leaves the factor e of a tail
+# to the weights; w for the slope and w for the Hessian, in float32 with these factors and times 2^24.
+Terms = tuple[Scalar, Scalar, Scalar, Scalar, Scalar, Scalar, Scalar, Scalar]
+DIGITS_LEFT = 2.0**-30  # 1 - x has 24 bits from here on, all that a float32 result shows
 
 
 @scalar
 def fast_terms(high: np.float32, low: np.float32, gamma_head: np.float32, gamma_rest: np.float32) -> Terms:
-    """p, q, r, l, b, and 2^24 times (w e or w) and w e at s = high + low, in float32, without branches.
+    """`Terms` at s = high + low in float32: p, q, r, r b, l, r, and 2^24 times (w e or w) and w e.
 
     w is q^gamma here. gamma = gamma_head + gamma_rest, where gamma_head has at most 12 significant bits: with
     log q = n ln 2 + u, the product n gamma_head is exact, so that q^gamma keeps its relative accuracy (3e-7)
@@ -84,31 +94,49 @@ def fast_terms(high: np.float32, low: np.float32, gamma_head: np.float32, gamma_
     scaled_weight_e = scaled_power_of_two(k + n) * (mantissa_w * mantissa_e)
     scaled_weight = scaled_weight_e if positive else scaled_power_of_two(k) * mantissa_w
     p, q = (r if positive else e * r), (e * r if positive else r)
-    return p, q, r, log_term, b, scaled_weight, scaled_weight_e
+    return p, q, r, r * b, log_term, r, scaled_weight, scaled_weight_e
+
+
+@scalar
+def complement(x: float, tail: float) -> float:
+    """1 - x as LightGBM takes it, while digits are left of it; else `tail`, the same without cancellation."""
+    rest = 1.0 - x
+    return rest if rest > DIGITS_LEFT else tail
+
+
+@scalar
+def precise_logs(s: float) -> tuple[float, float, float]:
+    """exp(-|s|), L and log q."""
+    e = precise_exp(-abs(s))
+    log1p_e = precise_log1p(e)
+    positive = s > 0.0
+    return e, (log1p_e if positive else log1p_e - s), -(log1p_e + s if positive else log1p_e)
+
+
+@scalar
+def weighted_terms(p: float, q: float, log_term: float, log_q: float, gamma: float) -> Terms:
+    """`Terms` in float64, not scaled."""
+    w = precise_exp(gamma * log_q)
+    return p, q, q, p * log_term, log_term, p, w, w
 
 
 @scalar
 def precise_terms(s: float, gamma: float) -> Terms:
-    """What `fast_terms` approximates, in float64 and not scaled."""
-    e = math.exp(-abs(s))
+    """What `fast_terms` approximates, in float64 and not scaled, without branches."""
+    e, log_term, log_q = precise_logs(s)
     r = 1.0 / (1.0 + e)
-    # log1p(e) / e is 1 to the last bit long before e becomes subnormal.
-    ratio = math.log1p(e) / e if e > 1e-300 else 1.0
     positive = s > 0.0
-    log_term = ratio if positive else e * ratio - s
-    b = ratio if positive else e * log_term
-    w = math.exp(-gamma * (e * ratio + (s if positive else 0.0)))
-    p, q = (r if positive else e * r), (e * r if positive else r)
-    return p, q, r, log_term, b, (w * e if positive else w), w * e
+    small = e * r
+    return weighted_terms(
+        r if positive else complement(r, small), small if positive else r, log_term, log_q, gamma
+    )
 
 
 @scalar
 def focal_loss(s: float, gamma: float) -> float:
-    """(1 - p)^gamma (-log p) of the signed margin s, in float64."""
-    log1p_e = math.log1p(math.exp(-abs(s)))
-    if s > 0.0:
-        return math.exp(-gamma * (log1p_e + s)) * log1p_e
-    return math.exp(-gamma * log1p_e) * (log1p_e - s)
+    """(1 - p)^gamma (-log p) of the signed margin s, in float64, without branches."""
+    _, log_term, log_q = precise_logs(s)
+    return precise_exp(gamma * log_q) * log_term
 
 
 @scalar
@@ -119,12 +147,12 @@ def derivatives(
 
     The bounds choose the Hessian: (-inf, inf) exact, (0, inf) guarded, (0, 0) reweighted.
     """
-    p, _, r, log_term, b, scaled_weight, scaled_weight_e = terms
-    core = r + gamma * (r * b)
-    bracket: Scalar = gamma * ((r + r) + log_term * (gamma * p - ONE))
+    p, _, q_part, log_part, log_term, p_part, weight, weight_of_hessian = terms
+    core = q_part + gamma * log_part
+    bracket: Scalar = gamma * ((q_part + q_part) + log_term * (gamma * p - ONE))
     bracket = lowest if bracket < lowest else bracket
     bracket = highest if bracket > highest else bracket
-    return scaled_weight * core, scaled_weight_e * (r * core), scaled_weight_e * (r * bracket)
+    return weight * core, weight_of_hessian * (p_part * core), weight_of_hessian * (p_part * bracket)
 
 
 @scalar
@@ -134,11 +162,15 @@ def other_gradient(slope: Scalar, share: Scalar) -> Scalar:
 
 
 @scalar
-def other_hessian(
-    q: Scalar, slope: Scalar, reweighted: Scalar, excess: Scalar, share: Scalar, complement: Scalar
-) -> Scalar:
-    """d^2 loss / d z_k^2 of a class k that is not the target; complement = 1 - share, without cancellation.
+def other_curvature(q: Scalar, slope: Scalar, reweighted: Scalar, complement: Scalar) -> Scalar:
+    """slope (1 - p_k) of a class k that is not the target, whose share lacks `complement` to 1.
 
-    If slope, excess, share and complement come times c and reweighted times c^2, it comes times c^3.
+    If slope and complement come times c and reweighted times c^2, it comes times c^2.
     """
-    return share * (reweighted + slope * q * complement + excess * share)
+    return reweighted + slope * q * complement
+
+
+@scalar
+def other_hessian(curvature: Scalar, excess: Scalar, share: Scalar) -> Scalar:
+    """d^2 loss / d z_k^2 of a class k that is not the target; curvature = slope (1 - p_k)."""
+    return share * (curvature + excess * share)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from functools import cached_property
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def kernel_bounds(hessian: Hessian, factors: Array) -> Array:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Gamma and class weights in float64, and how they are used.
+    """Gamma and class weights in float64, and how they are used. A loss keeps them for the rounds to come.
 
     gamma and alpha have shape (n_labels, 2) for sigmoids, class 0 and class 1 of each label, and (n_classes,)
     for a softmax. alpha has the scale of the loss in it.
@@ -68,26 +69,40 @@ class Parameters:
     smoothing: float = 0.0  # of labels; sigmoids only
     hessian_factor: float = 1.0  # of the diagonal; softmax only
 
-    @property
+    @cached_property
     def table(self) -> Array:
         """gamma and alpha for the float32 kernels."""
         return kernel_table(self.gamma, self.alpha)
 
-    @property
+    @cached_property
+    def precise_table(self) -> Array:
+        """The same for those of float64: nothing is split, nothing scaled."""
+        gamma, alpha = np.broadcast_arrays(self.gamma, self.alpha)
+        return np.stack([gamma, gamma, np.zeros_like(gamma), alpha], axis=-1).astype(np.float64)
+
+    def table_for(self, margins: np.dtype[Any]) -> Array:
+        """In the precision of what the margins are read as."""
+        return self.table if margins == np.float32 else self.precise_table
+
+    @cached_property
     def bounds(self) -> Array:
-        """For the float32 kernels, as `kernel_bounds`."""
+        """As `kernel_bounds`."""
         return kernel_bounds(self.hessian, self.alpha)
 
+    @cached_property
+    def weight_range(self) -> tuple[float, float]:
+        """Row weights apart from 0 that the float32 kernels take."""
+        return weight_range(self.alpha)
 
-class LabelColumns(Protocol):
+
+class LabelBits(Protocol):
     """Labels of shape (n_samples, n_labels) that are not an array."""
+
+    packed: Array  # (n_samples,), the sum of y_l 2^l of each row
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(n_samples, n_labels)."""
-
-    def column(self, rows: slice, label: int) -> Array:
-        """One label of some rows as float32; NaN, which the kernels refuse, where it is not valid."""
 
     def unpack(self) -> Array:
         """All of them as an array."""

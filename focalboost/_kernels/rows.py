@@ -2,7 +2,8 @@
 
 The loops of the CPU and the kernels of the GPU call these functions, each in its own order over the data.
 `gamma`, `head`, `rest` and `alpha` are a row of `interface.kernel_table`: gamma, its 12-bit head, the
-rest of it, 2^-24 alpha times scale. `lowest`, `highest` and `floor` bound the excess and the Hessian,
+rest of it, 2^-24 alpha times scale; of a float64 table gamma, gamma, 0 and alpha times scale. The table's
+precision is that of the computation. `lowest`, `highest` and `floor` bound the excess and the Hessian,
 `least` and `most` the row weights.
 """
 
@@ -11,8 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import typeof, types
 
-from focalboost._kernels.compile import scalar
+from focalboost._kernels.compile import chosen_by_type, scalar
 from focalboost._kernels.elementary import (
     HEADROOM_INVERSE,
     ONE,
@@ -22,7 +24,16 @@ from focalboost._kernels.elementary import (
     scaled_exp_negative,
 )
 from focalboost._kernels.flags import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, NO_FLAG, SOFT_LABEL
-from focalboost._kernels.formulas import Scalar, derivatives, fast_terms, other_gradient, other_hessian
+from focalboost._kernels.formulas import (
+    Scalar,
+    Terms,
+    derivatives,
+    fast_terms,
+    other_curvature,
+    other_gradient,
+    other_hessian,
+    precise_terms,
+)
 from focalboost._kernels.interface import HEADROOM_FACTOR, HUGE
 
 Float = np.float32
@@ -41,6 +52,17 @@ def label_flag(y: np.float32) -> np.int32:
 
 
 @scalar
+def label_bit(packed: float, label: int, n_labels: int) -> np.float32:
+    """One label of a row whose labels are the bits of a number.
+
+    NaN, which the kernels refuse, where the number is not whole, or not below 2^n_labels.
+    """
+    valid = (packed >= 0) & (packed < (1 << n_labels)) & (np.floor(packed) == packed)
+    bits = np.int64(packed if valid else 0)
+    return np.float32((bits >> label) & 1) if valid else np.float32(np.nan)
+
+
+@scalar
 def margin_flag(x: float) -> np.int32:
     return NO_FLAG if abs(x) <= HUGE else BAD_MARGIN
 
@@ -52,18 +74,37 @@ def weight_flag(weight: np.float32, least: np.float32, most: np.float32) -> np.i
 
 
 @scalar
-def positive_hessian(h: np.float32, weight: np.float32, floor: np.float32) -> np.float32:
+def positive_hessian(h: Scalar, weight: Scalar, floor: np.float32) -> Scalar:
     """The Hessian of a row with weight is at least the floor, that of a row without is 0."""
     return floor if (h < floor) & (weight > ZERO) else h
 
 
-@scalar
-def split_margin(x: Any) -> tuple[Float, Float]:
-    """A float64 margin as two float32, so that no digit that matters is lost; a float32 one unchanged."""
-    high = np.float32(x)
-    if isinstance(x, np.float32):
-        return high, ZERO
-    return high, np.float32(x - high)
+def double_precision_terms(s: Any, gamma: Any, head: Any, rest: Any) -> Terms:  # noqa: ARG001  # one signature
+    """Of a float64 table."""
+    return precise_terms(np.float64(s), gamma)
+
+
+def single_precision_terms(s: Any, gamma: Any, head: Any, rest: Any) -> Terms:  # noqa: ARG001  # one signature
+    """Of a float32 table and a float32 margin."""
+    return fast_terms(s, ZERO, head, rest)
+
+
+def split_margin_terms(s: Any, gamma: Any, head: Any, rest: Any) -> Terms:  # noqa: ARG001  # one signature
+    """Of a float32 table and a float64 margin, as two float32, so that no digit that matters is lost."""
+    high = np.float32(s)
+    return fast_terms(high, np.float32(s - high), head, rest)
+
+
+def _terms_for(s: Any, gamma: Any, head: Any, rest: Any) -> Any:  # noqa: ARG001  # Numba passes all types
+    if gamma == types.float64:
+        return double_precision_terms
+    return single_precision_terms if s == types.float32 else split_margin_terms
+
+
+@chosen_by_type(_terms_for)
+def signed_terms(s: Any, gamma: Any, head: Any, rest: Any) -> Terms:
+    """Of a signed margin, in the precision of gamma."""
+    return _terms_for(typeof(s), typeof(gamma), None, None)(s, gamma, head, rest)  # type: ignore[no-any-return]
 
 
 @scalar
@@ -71,21 +112,30 @@ def hard_row(
     x: Any,
     positive: bool,
     weight: Float,
-    gamma: Float,
-    head: Float,
-    rest: Float,
-    alpha: Float,
+    gamma: Scalar,
+    head: Scalar,
+    rest: Scalar,
+    alpha: Scalar,
     lowest: Float,
     highest: Float,
     floor: Float,
-) -> tuple[Float, Float]:
+) -> tuple[Scalar, Scalar]:
     """Gradient and Hessian of one sigmoid with label 1 (positive) or 0, whose parameters are given."""
-    high, low = split_margin(x if positive else -x)
-    terms = fast_terms(high, low, head, rest)
+    terms = signed_terms(x if positive else -x, gamma, head, rest)
     slope, reweighted, excess = derivatives(terms, gamma, lowest, highest)
     factor = weight * alpha
     gradient = (-slope if positive else slope) * factor
     return gradient, positive_hessian((reweighted + excess) * factor, weight, floor)
+
+
+@scalar
+def either(first: bool, a: Scalar, b: Scalar) -> Scalar:
+    """a or b, both of them read.
+
+    Of `row[0, i] if first else row[1, i]` LLVM 15 (Numba 0.61) makes one read at an address that depends on
+    `first`, and then does not vectorise the loop.
+    """
+    return a if first else b
 
 
 @scalar
@@ -104,26 +154,25 @@ def soft_row(
     share_0: Float,
     share_1: Float,
     weight: Float,
-    gamma_0: Float,
-    head_0: Float,
-    rest_0: Float,
-    alpha_0: Float,
-    gamma_1: Float,
-    head_1: Float,
-    rest_1: Float,
-    alpha_1: Float,
+    gamma_0: Scalar,
+    head_0: Scalar,
+    rest_0: Scalar,
+    alpha_0: Scalar,
+    gamma_1: Scalar,
+    head_1: Scalar,
+    rest_1: Scalar,
+    alpha_1: Scalar,
     lowest: Float,
     highest: Float,
     floor: Float,
-) -> tuple[Float, Float]:
+) -> tuple[Scalar, Scalar]:
     """The same for a label between 0 and 1: the mixture of both sides of the margin in these shares."""
-    high, low = split_margin(x)
-    terms = fast_terms(high, low, head_1, rest_1)
+    terms = signed_terms(x, gamma_1, head_1, rest_1)
     slope, reweighted, excess = derivatives(terms, gamma_1, lowest, highest)
     # The share first: next to 0 it would take weight times 2^-24 alpha below float32's range.
     factor = weight * alpha_1
     g, h = -(slope * share_1) * factor, ((reweighted + excess) * share_1) * factor
-    terms = fast_terms(-high, -low, head_0, rest_0)
+    terms = signed_terms(-x, gamma_0, head_0, rest_0)
     slope, reweighted, excess = derivatives(terms, gamma_0, lowest, highest)
     factor = weight * alpha_0
     h += ((reweighted + excess) * share_0) * factor
@@ -145,7 +194,7 @@ def class_derivatives(
     weight: Float,
     hessian_factor: Float,
     floor: Float,
-) -> tuple[Float, Float]:
+) -> tuple[Scalar, Scalar]:
     """Gradient and Hessian by the margin of one class of a softmax.
 
     share and remainder are exp(z_k - z_other) and their sum over all classes but the target and `other`, the
@@ -154,7 +203,8 @@ def class_derivatives(
     # One 2^-24 is in the factor, which may be as small as a normal number is: the others are not put into it.
     pi = share * inverse
     complement = remainder * inverse if is_other else HEADROOM_FACTOR - pi
-    h_other = other_hessian(q, slope, reweighted * HEADROOM_FACTOR, excess, pi, complement)
+    curvature = other_curvature(q, slope, reweighted * HEADROOM_FACTOR, complement)
+    h_other = other_hessian(curvature, excess, pi)
     h_other = (h_other * (HEADROOM_INVERSE * HEADROOM_INVERSE)) * factor
     h = hessian_factor * (factor * (reweighted + excess) if is_target else h_other)
     g_other = (other_gradient(slope, pi) * HEADROOM_INVERSE) * factor

@@ -27,9 +27,15 @@ FLOAT32_MAX: Final = 3.4028234663852886e38  # kernels refuse margins beyond it
 MOST_OUTPUTS: Final = 2**31 - 1  # what boosters count with
 
 _STRING = re.compile(r'"[^"\\]*+(?:\\.?[^"\\]*+)*+"?', re.DOTALL)
+_OPENING = re.compile(r"[ \t\n\r]*([{\[]|\Z)")
 _BRACKET = re.compile(r"[\[\]{}]")
 CURE = (
     "The record was edited or damaged: save the model again where it was trained, or pass the loss yourself."
+)
+WHERE = (
+    "A record is booster.attr('focalboost') of XGBoost, the JSON in the line [focalboost: {...}] of a "
+    "LightGBM model's text, or loss.to_json(). One from there was edited or damaged: save the model again "
+    "where it was trained."
 )
 
 
@@ -55,14 +61,16 @@ def damaged(what: str) -> ValueError:
 
 
 def no_record(text: object) -> ValueError:
-    """Of what is no record at all."""
-    return ValueError(f"the stored loss is {show(text)}, must be a record written by focalboost. {CURE}")
+    """Of what is no record at all: damaged, or something else, such as a file's name or its whole text."""
+    cure = CURE if isinstance(text, str) and _OPENING.match(text) else WHERE
+    return ValueError(f"the stored loss is {show(text)}, must be a record written by focalboost. {cure}")
 
 
 # ---------------------------------------------------------------------- JSON
 def parse(text: object) -> dict[str, Any]:
     """The object that the text is, with lists as tuples; an error for all that JSON leaves open."""
-    if not isinstance(text, str):
+    # The text of a LightGBM model may have more characters than a record: it is not called too long.
+    if not isinstance(text, str) or not _OPENING.match(text):
         raise no_record(text)
     if len(text) > LARGEST:
         raise damaged(f"{len(text)} characters, must have at most {LARGEST}")

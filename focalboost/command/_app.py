@@ -78,7 +78,11 @@ def number(text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r}, must be a number such as 0.5 or 1000.") from error
+        try:
+            cure = f"without a percent sign: {float(text.removesuffix('%')) / 100:.12g}."
+        except ValueError:
+            cure = "such as 0.5 or 1000."
+        raise typer.BadParameter(f"{text!r}, must be a number {cure}") from error
 
 
 def _versions(asked: bool) -> None:

@@ -103,7 +103,7 @@ class Lines:
             text += f", best {self.measure} {best:.4f}"
         if done < self.total:
             left = (now - self.began[key]) / max(1, done - self.first[key]) * (self.total - done)
-            text += f", about {duration(left)} left"
+            text += f", the last in about {duration(left)}"
         self.say(text)
 
     def end(self, contender: Contender) -> None:

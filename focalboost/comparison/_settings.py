@@ -140,7 +140,10 @@ def _check_costs(task: Task, cost_alarm: Any, cost_missed: Any) -> None:
                 f"factor of {LARGEST_RATIO:g} at most: no model is asked for a probability so near 0 or 1."
             )
     elif cost_missed != "amount":
-        raise ValueError(f"cost_missed == {cost_missed!r}, must be a number > 0 or 'amount'.")
+        raise ValueError(
+            f"cost_missed == {cost_missed!r}, must be a number > 0 or 'amount', whatever the column is "
+            "called: name it with amount=."
+        )
     elif task.amount is None:
         raise ValueError(
             "cost_missed == 'amount', must be a number where rows have no amount: name its column with "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from focalboost import _validation
 from focalboost.comparison._extra import extra, load_pandas
 from focalboost.comparison._types import Task
 from focalboost.datasets import load_table, make_transactions
@@ -114,8 +117,24 @@ def task_from_arrays(
     unused = [drop] if isinstance(drop, str) else [str(name) for name in drop]
     if money is not None and money not in columns:
         unused.append(money)  # known of the row, but not given as a feature
-    bunch = load_table(frame, target, time=when, group=group, amount=money, positive=positive, drop=unused)
+    beside = {target: "y", when: "time", group: "groups", money: "amount"}
+    beside = {name: parameter for name, parameter in beside.items() if name not in columns}
+    try:
+        bunch = load_table(
+            frame, target, time=when, group=group, amount=money, positive=positive, drop=unused
+        )
+    except ValueError as error:
+        raise ValueError(_in_pandas(str(error), beside)) from error
     task = _task(bunch, "DataFrame" if hasattr(X, "columns") else "arrays", money)
+    table = [
+        replace(column, warnings=tuple(_in_pandas(each, beside) for each in column.warnings))
+        for column in task.report.columns
+    ]
+    task = replace(
+        task,
+        report=replace(task.report, columns=tuple(table)),
+        warnings=[_in_pandas(each, beside) for each in task.warnings],
+    )
     if time is None:
         task.warnings.extend(_time_by_name(task))
     return task
@@ -172,6 +191,30 @@ def _frame(X: Any) -> pd.DataFrame:
     return frame.set_axis(names, axis=1)
 
 
+_WORD = r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""  # as `repr` writes it
+
+
+def _in_pandas(text: str, beside: Mapping[Any, str]) -> str:
+    """A text of `load_table` with what to do to X in the place of arguments that `compare` lacks.
+
+    `beside` has the parameter of each column that is none of X.
+    """
+
+    def column(word: str) -> str:
+        return beside.get(ast.literal_eval(word), f"X[{word}]")
+
+    text = re.sub(
+        rf"\bdates={{{_WORD}: ({_WORD}|format)}}",
+        lambda found: f"pandas.to_datetime({column(found[1])}, format={found[2]})",
+        text,
+    )
+    text = re.sub(rf"\bcategories=\[{_WORD}\]", lambda found: f"{column(found[1])}.astype('category')", text)
+    text = re.sub(rf"\bna_values=\[{_WORD}\]", r"X.replace(\1, None)", text)
+    return re.sub(
+        rf"\bpass (?=(?:decimal|thousands)={_WORD})", "read the file by pandas.read_csv with ", text
+    )
+
+
 def _placed(
     frame: pd.DataFrame, parameter: str, values: Any, default: str, index: Any, columns: list[str]
 ) -> str:
@@ -181,7 +224,7 @@ def _placed(
         if values not in columns:
             raise ValueError(
                 f"{parameter} == {values!r}, must be a column of X, or an array with a value for each row; "
-                f"the columns are {_listed(columns)}."
+                f"the columns are {_listed(columns)}.{_validation.did_you_mean(values, columns)}"
             )
         return values
     _check_order(parameter, values, index)

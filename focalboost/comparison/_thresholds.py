@@ -23,7 +23,7 @@ def thresholds(
     used = trained.model if model is None else model
     found = []
     if settings.cost_alarm is not None and settings.cost_missed is not None:
-        found.append(_for_costs(task, settings, used))
+        found.append(_for_costs(task, split, settings, trained, used))
     return [*found, _for_budget(task, split, settings, trained, used)]
 
 
@@ -39,23 +39,42 @@ def margin_of(model: Any, probability: float) -> float:
     return float(np.ravel(loss.margin(np.array([probability])))[0])
 
 
-def _for_costs(task: Task, settings: Settings, model: Any) -> Threshold:
+def _for_costs(task: Task, split: Split, settings: Settings, trained: Trained, model: Any) -> Threshold:
     assert settings.cost_alarm is not None
     alarm = f"{settings.cost_alarm:,.6g}"
     if settings.cost_missed == "amount":
         amount = task.amount_name or "amount"
         says = (
             f"Look at a row where its probability is above {alarm} / ({alarm} + {amount}): {WHY} Each row "
-            "has its own threshold."
+            f"has its own threshold. {_alerts(task, split, settings, trained)}"
         )
         return Threshold("cost", None, None, says)
     assert settings.cost_missed is not None
     p = float(threshold_for_cost(cost_alarm=settings.cost_alarm, cost_missed=settings.cost_missed))
     says = (
         f"Look at a row where its probability is above {alarm} / ({alarm} + {settings.cost_missed:,.6g}) = "
-        f"{p:.6g}: {WHY}"
+        f"{p:.6g}: {WHY} {_alerts(task, split, settings, trained)}"
     )
     return Threshold("cost", p, margin_of(model, p), says)
+
+
+def _alerts(task: Task, split: Split, settings: Settings, trained: Trained) -> str:
+    """How many held-out rows are above the threshold for costs, to be held against the budget."""
+    assert settings.cost_alarm is not None
+    rows = split.test
+    cost: Any = settings.cost_missed
+    if cost == "amount":
+        assert task.amount is not None
+        cost = task.amount[rows]
+    alert = trained.probability > threshold_for_cost(cost_alarm=settings.cost_alarm, cost_missed=cost)
+    n_alerts, n_right = int(np.count_nonzero(alert)), int(np.count_nonzero(task.y[rows][alert] == 1))
+    day, a_day, verb = days_of(task, rows), "", "is" if n_alerts == 1 else "are"
+    if day is not None:
+        a_day = f", {n_alerts / len(np.unique(day)):,.3g} a day"
+    return (
+        f"Of the {len(rows):,} held-out rows {n_alerts:,} {verb} above it "
+        f"({100.0 * n_alerts / len(rows):.3g} %{a_day}), {n_right:,} of them positive."
+    )
 
 
 def _for_budget(task: Task, split: Split, settings: Settings, trained: Trained, model: Any) -> Threshold:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from sklearn.utils import Bunch
 
+from focalboost import _validation
 from focalboost.datasets._optional import listed
 from focalboost.datasets._table_cells import Ready
 from focalboost.datasets._table_checks import SingleAUC, column_warnings, identical_columns
@@ -179,7 +180,8 @@ def load_table(
         if name is None:
             continue
         if name not in raws:
-            raise ValueError(f"{parameter} == {name!r}, must be a column of {file}; {have}")
+            near = _validation.did_you_mean(str(name), raws)
+            raise ValueError(f"{parameter} == {name!r}, must be a column of {file}; {have}{near}")
         if name == target and parameter != "target":
             raise ValueError(f"{parameter} == {name!r}, must not be the target of {file} too; {have}")
         if name == time and parameter in ("drop", "categories", "group", "amount"):

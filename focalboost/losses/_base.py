@@ -210,7 +210,7 @@ class FocalLoss(Posterior, Value, ABC):
         Returns
         -------
         ndarray of shape (n_samples,), or (n_samples, n_labels), float64
-            Relative error at most 1e-12.
+            Relative error at most 1e-12, of numbers above 1e-300 times `scale * weight * alpha_t`.
 
         Raises
         ------

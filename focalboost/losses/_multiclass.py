@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from focalboost import _validation
 from focalboost._boosters.caller import Library
 from focalboost._kernels.backend import Backend
-from focalboost._kernels.interface import BOUNDS, Parameters, weight_range
+from focalboost._kernels.interface import BOUNDS, Parameters
 from focalboost._typing import Array
 from focalboost.calibration import log_softmax, multiclass_log_posterior, multiclass_margin
 from focalboost.calibration._schema import scaled
@@ -126,6 +127,8 @@ class MulticlassFocalLoss(FocalLoss):
         alpha = self._numeric_alpha()
         return np.broadcast_to(np.asarray(1.0 if alpha is None else alpha, float), (n_classes,)).copy()
 
+    # Losses are values: equal ones have equal parameters, and each round asks for them.
+    @lru_cache(maxsize=32)  # noqa: B019  # a loss is small, and the oldest is let go
     def _parameters(self, n_classes: int, hessian_factor: float = 1.0) -> Parameters:
         alpha = scaled(self._alphas(n_classes), np.asarray(self.scale))
         return Parameters(self._gammas(n_classes), alpha, self.hessian, hessian_factor=hessian_factor)
@@ -204,7 +207,7 @@ class MulticlassFocalLoss(FocalLoss):
         gradient, hessian, flags = backend.softmax(y, raw, weight, parameters)
         valid = _validation.classes(n_classes)
         valid.check_rounding(y)
-        _validation.raise_for_flags(flags, y, raw, weight, valid, weight_range(parameters.alpha))
+        _validation.raise_for_flags(flags, y, raw, weight, valid, parameters.weight_range)
         return gradient, hessian
 
     def _loss_values(self, y: Array, raw: Array) -> Array:

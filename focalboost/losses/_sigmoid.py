@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike
 from focalboost import _validation
 from focalboost._boosters.packed import PackedLabels
 from focalboost._kernels.backend import Backend
-from focalboost._kernels.interface import BOUNDS, Parameters, weight_range
+from focalboost._kernels.interface import BOUNDS, Parameters
 from focalboost._typing import Array
 from focalboost.calibration import expit, margin_of_log_odds
 from focalboost.calibration._schema import scaled
@@ -58,6 +59,8 @@ class SigmoidLoss(FocalLoss):
     def _alpha_pairs(self, n_labels: int) -> Array:
         """Class weights of class 0 and class 1 for each label, shape (n_labels, 2)."""
 
+    # Losses are values: equal ones have equal parameters, and each round asks for them.
+    @lru_cache(maxsize=32)  # noqa: B019  # a loss is small, and the oldest is let go
     def _parameters(self, n_labels: int) -> Parameters:
         scale = np.broadcast_to(np.asarray(self.scale, float), (n_labels,))
         alpha = scaled(self._alpha_pairs(n_labels), scale[:, None])
@@ -95,7 +98,7 @@ class SigmoidLoss(FocalLoss):
         gradient, hessian, flags = backend.sigmoid(y, raw, weight, parameters)
         labels, valid = (y.packed, y.valid) if isinstance(y, PackedLabels) else (y, _validation.SHARES)
         valid.check_rounding(labels)
-        _validation.raise_for_flags(flags, labels, raw, weight, valid, weight_range(parameters.alpha))
+        _validation.raise_for_flags(flags, labels, raw, weight, valid, parameters.weight_range)
         return gradient, hessian
 
     def _loss_values(self, y: Array, raw: Array) -> Array:

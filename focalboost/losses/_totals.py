@@ -32,13 +32,18 @@ def extremes(weight: Array | None) -> tuple[float, float]:
     return (float(weight.min(initial=largest, where=weight > 0)), largest) if largest else (1.0, 1.0)
 
 
+def as_trained(values: Array) -> Array:
+    """In float64, rounded to float32: the labels and weights that the boosters' own start is of."""
+    return values.astype(np.float32).astype(np.float64)
+
+
 def label_totals(labels: Array, weight: Array | None) -> Totals:
     """Weighted sum of each column of labels between 0 and 1."""
     # In float64: NumPy sums float32 labels with float32 weights in float32.
-    values = labels.astype(np.float64)
+    values = as_trained(labels)
     if weight is None:
         return Totals(len(values), float(len(values)), values.sum(axis=0), extremes(None))
-    weights = weight.astype(np.float64)[:, None]
+    weights = as_trained(weight)[:, None]
     positive, negative = ((side * weights).sum(axis=0) for side in (values, 1.0 - values))
     # Not the sum of the weights, which is rounded otherwise: a label in all rows has a share of exactly 1.
     return Totals(len(values), positive + negative, positive, extremes(weight))
@@ -46,7 +51,8 @@ def label_totals(labels: Array, weight: Array | None) -> Totals:
 
 def class_totals(labels: Array, weight: Array | None, n_classes: int) -> Totals:
     """Weight of each class; more than `n_classes` if a larger label occurs."""
-    counts = np.bincount(labels.astype(np.intp), weight, minlength=n_classes).astype(np.float64)
+    weights = None if weight is None else as_trained(weight)
+    counts = np.bincount(labels.astype(np.intp), weights, minlength=n_classes).astype(np.float64)
     return Totals(len(labels), float(counts.sum()), counts, extremes(weight))
 
 

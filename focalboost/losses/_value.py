@@ -40,7 +40,12 @@ class Value:
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def to_json(self) -> str:
-        """The record that saved models keep, as text; floats survive exactly."""
+        """The record that saved models keep, as text; floats survive exactly.
+
+        Returns
+        -------
+        str
+        """
         return to_json(self)
 
 

@@ -103,6 +103,15 @@ def test_labels_of_another_number_are_named_as_before():
         loss(RAW, xgb.DMatrix(Data.X, nthread=1))
 
 
+def test_margins_of_other_rows_are_refused_though_their_number_is_that_of_the_labels():
+    n, n_labels = Data.multilabel.shape
+    size = n * n_labels
+    with pytest.raises(ValueError, match=rf"^y_true has shape \({n}, {n_labels}\), must be \({size},\)"):
+        BinaryFocalLoss(2.0)(np.zeros(size, np.float32), matrix(Data.multilabel))
+    with pytest.raises(ValueError, match=rf"^y_true has shape \({n}, 1\), must be \({n // 2}, 2\)"):
+        MultilabelFocalLoss(2.0)(np.zeros((n // 2, 2), np.float32), matrix())
+
+
 # ---------------------------------------------------------------------- from round to round
 class Between(xgb.callback.TrainingCallback):
     """Does something after the second round."""

@@ -74,7 +74,13 @@ def of_estimator(**values):
 @pytest.mark.parametrize(
     ("record", "error"),
     [
-        ("{", "the stored loss is '{', must be a record"),
+        (
+            "{",
+            "the stored loss is '{', must be a record written by focalboost. The record was edited",
+        ),
+        ("model.txt", "is 'model.txt', must be a record written by focalboost. A record is booster.attr"),
+        ("tree\n" + "0 " * 3_000_000, r"is 'tree\\n.*, must be a record .* A record is booster.attr"),
+        (json.dumps(RECORD).encode(), "must be a record written by focalboost. A record is booster.attr"),
         (None, "record == None, must be the text that a model keeps: the booster has none. Train it"),
         (7, "the stored loss is 7, must be a record"),
         ("[1]", r"the stored loss is '\[1\]', must be a record"),

@@ -48,7 +48,7 @@ def test_lines_say_how_long_it_takes(monkeypatch):
     now = iter(range(0, 10_000, 30))
     monkeypatch.setattr(_progress.time, "monotonic", lambda: next(now))
     lines = watch(Lines, file(width=60)).splitlines()
-    assert lines[1] == "log loss: trial 1 of 4, best average_precision 0.5000, about 2 min left"
+    assert lines[1] == "log loss: trial 1 of 4, best average_precision 0.5000, the last in about 2 min"
     assert len(lines) == 15
 
 
@@ -56,7 +56,7 @@ def test_a_trial_that_was_found_is_not_in_the_speed(monkeypatch):
     now = iter(range(0, 10_000, 30))
     monkeypatch.setattr(_progress.time, "monotonic", lambda: next(now))
     lines = watch(Lines, file(width=60), found=2).splitlines()
-    assert lines[1] == "log loss: trial 3 of 4, best average_precision 0.5000, about 30 s left"
+    assert lines[1] == "log loss: trial 3 of 4, best average_precision 0.5000, the last in about 30 s"
 
 
 def test_no_trial_is_complete_yet():

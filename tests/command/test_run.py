@@ -288,6 +288,11 @@ def test_bad_input_is_one_clear_message_before_any_training(call, monkeypatch, c
         (["--trials", "many"], "Invalid value for '--trials': 'many', must be a whole number."),
         (["--n-jobs", "2.5"], "Invalid value for '--n-jobs': '2.5', must be a whole number."),
         (["--test-size", "0,5"], "Invalid value for '--test-size': '0,5', must be a number such as 0.5"),
+        (
+            ["--alert-rate", "1 %"],
+            "for '--alert-rate': '1 %', must be a number without a percent sign: 0.01.",
+        ),
+        (["--alert-rate", "%"], "for '--alert-rate': '%', must be a number such as 0.5 or 1000."),
         (["--tirals", "3"], "--tirals"),  # Typer and Click say it in words of their own, by version
     ],
 )

@@ -326,7 +326,7 @@ DATED = SimpleNamespace(when=(), when_is_date=True, amount=None)
         ({"cost_alarm": 1, "cost_missed": float("inf")}, r"cost_missed == inf, must be > 0"),
         (
             {"cost_alarm": 1, "cost_missed": "money"},
-            r"cost_missed == 'money', must be a number > 0 or 'amount'",
+            r"cost_missed == 'money', must be a number > 0 or 'amount', whatever .*: name it with amount=\.$",
         ),
         ({"cost_alarm": 1, "cost_missed": "amount"}, r"cost_missed == 'amount', must be a number where rows"),
         ({"seed": -1}, r"seed == -1, must be"),

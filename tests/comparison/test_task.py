@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -208,6 +209,44 @@ def test_bad_input_ends_before_any_training(
 ) -> None:
     with pytest.raises(error, match=message):
         task_from_arrays(x, y, **options)
+
+
+@pytest.mark.parametrize(
+    ("cells", "cure"),
+    [
+        (["25/07/2018 10:00"], r"pandas\.to_datetime\(X\[.day's.\], format='%d/%m/%Y %H:%M'\)\.$"),
+        (["1,5", "2,5"], r"read the file by pandas\.read_csv with decimal=','\.$"),
+        (["1", "2", "3", "4", "none yet"],
+         r"pass X\.replace\('none yet', None\) if it .*, X\[.day's.\]\.astype\('category'\) if the"),
+    ],
+)  # fmt: skip
+def test_cures_are_what_compare_can_do(cells: list[str], cure: str) -> None:
+    name = "day's"
+    frame = pd.DataFrame({"x": X[:, 0], name: np.resize(cells, N)})
+    with pytest.raises(ValueError, match=cure) as raised:
+        task_from_arrays(frame, Y)
+    cures = re.findall(r"pandas\.to_datetime\(.*?\)|X\.replace\(.*?\)|X\[.*?category'\)", str(raised.value))
+    assert cures or "read_csv" in cure
+    for expression in cures:
+        cured = eval(expression, {"X": frame, "pandas": pd})
+        mended = cured if "replace" in expression else frame.assign(**{name: cured})
+        assert task_from_arrays(mended, Y).feature_names == ["x", name]
+
+
+def test_cures_name_what_stands_beside_x() -> None:
+    with pytest.raises(ValueError, match=r"pass pandas\.to_datetime\(time, format='%d\.%m\.%Y'\)"):
+        task_from_arrays(X, Y, time=np.resize(["25.07.2018", "26.07.2018"], N))
+    numbers = np.resize([20240131.0, 20240228.0, 20240301.0], N)
+    task = task_from_arrays(pd.DataFrame({"x": X[:, 0], "day": numbers}), Y)
+    told = [each for column in task.report.columns for each in column.warnings]
+    assert any("pandas.to_datetime(X['day'], format='%Y%m%d') reads them as such" in each for each in told)
+
+
+def test_columns_that_are_meant_are_named() -> None:
+    frame = pd.DataFrame(X, columns=["AMT_EUR", "Card No", "b"])
+    for parameter, name, meant in (("amount", "amt_eur", "AMT_EUR"), ("groups", "card_no", "Card No")):
+        with pytest.raises(ValueError, match=rf"'b'\. Did you mean '{meant}'\?$"):
+            task_from_arrays(frame, Y, **{parameter: name})
 
 
 def test_sparse_matrices_are_told_how() -> None:

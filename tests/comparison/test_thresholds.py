@@ -41,10 +41,13 @@ def rows(seed=0):
 def test_costs():
     y, odds = rows()
     cost, _ = found(y, odds, cost_alarm=10, cost_missed=990)
+    above = expit(odds) > 0.01
     assert (cost.purpose, cost.probability, cost.margin) == ("cost", 0.01, pytest.approx(np.log(1 / 99)))
     assert cost.says == (
         "Look at a row where its probability is above 10 / (10 + 990) = 0.01: there the expected loss of "
-        "letting it pass is larger than that of a false alarm."
+        "letting it pass is larger than that of a false alarm. "
+        f"Of the 2,000 held-out rows {above.sum()} are above it ({100 * above.mean():.3g} %), "
+        f"{y[above].sum()} of them positive."
     )
     assert [each.purpose for each in found(y, odds)] == ["budget"]
 
@@ -55,6 +58,26 @@ def test_costs_by_row():
     assert (cost.probability, cost.margin) == (None, None)
     assert "above 10 / (10 + euros)" in cost.says
     assert budget.probability is not None
+
+
+def test_alerts_for_costs_by_row_are_counted_a_day():
+    y = np.array([0, 1, 0, 1, 1, 0])
+    odds = np.log([1.0, 1.0, 1.0, 9.0, 9.0, 0.01])  # probabilities of 0.5, 0.9 and 0.01
+    amount = np.array([5.0, 15.0, 15.0, 0.0, 5.0, 100.0])  # thresholds 2/3, 0.4, 0.4, 1, 2/3, 1/11
+    when = np.array([0, 0, 1, 1, 2, 3]) * DAY
+    table = task(y, when=when, amount=amount)
+    cost, _ = found(y, odds, table=table, cost_alarm=10, cost_missed="amount", alert_rate=0.5)
+    assert cost.says.endswith(
+        "Each row has its own threshold. Of the 6 held-out rows 3 are above it (50 %, 0.75 a day), 2 of them "
+        "positive."
+    )
+    # Rows that are held out, not all of them.
+    half = split(table, test=[3, 4, 5])
+    asked = settings(cost_alarm=10, cost_missed="amount", alert_rate=0.5)
+    cost, _ = thresholds(table, half, asked, trained("log_loss", odds[3:], model=Plain()))
+    assert cost.says.endswith(
+        "Of the 3 held-out rows 1 is above it (33.3 %, 0.333 a day), 1 of them positive."
+    )
 
 
 def test_budget_as_a_share():

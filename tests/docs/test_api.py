@@ -18,14 +18,14 @@ MODULES = ["focalboost", *(f"focalboost.{wing}" for wing in WINGS)]
 PAGES = {
     module: path
     for path in sorted((DOCS / "api").glob("*.rst"))
-    for module in re.findall(r"^\.\. wing:: (\S+)$", path.read_text(), re.MULTILINE)
+    for module in re.findall(r"^\.\. wing:: (\S+)$", path.read_text("utf-8"), re.MULTILINE)
 }
 NEEDS = {"focalboost.xgboost": "xgboost", "focalboost.lightgbm": "lightgbm", "focalboost.onnx": "skl2onnx"}
 
 
 def test_every_public_wing_has_a_page_and_no_private_one():
     assert sorted(PAGES) == sorted(MODULES)
-    listed = re.findall(r"^[a-z]+$", (DOCS / "api" / "index.md").read_text(), re.MULTILINE)
+    listed = re.findall(r"^[a-z]+$", (DOCS / "api" / "index.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(path.stem for path in (DOCS / "api").glob("*.rst"))
 
 
@@ -33,7 +33,7 @@ def test_every_public_wing_has_a_page_and_no_private_one():
 def test_what_a_wing_offers_is_public_and_documented(module):
     pytest.importorskip(NEEDS.get(module, "numpy"))
     wing = import_module(module)
-    by_hand = set(re.findall(r"^\.\. py:data:: (\S+)$", PAGES[module].read_text(), re.MULTILINE))
+    by_hand = set(re.findall(r"^\.\. py:data:: (\S+)$", PAGES[module].read_text("utf-8"), re.MULTILINE))
     for name in wing.__all__:
         value = getattr(wing, name)
         if not (inspect.isclass(value) or inspect.isroutine(value)):

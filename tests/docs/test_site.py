@@ -58,7 +58,7 @@ def site(tmp_path_factory):
             build(folder)
         finally:
             done.touch()
-    assert (folder / "html" / "index.html").exists(), (folder / "log").read_text()
+    assert (folder / "html" / "index.html").exists(), (folder / "log").read_text("utf-8")
     return folder / "html"
 
 
@@ -74,7 +74,7 @@ def build(folder):
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-D", "plot_gallery=0"]
     command += ["docs", "html"]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    (folder / "log").write_text(result.stdout + result.stderr)
+    (folder / "log").write_text(result.stdout + result.stderr, "utf-8")
 
 
 BAD = ("error", "warning")
@@ -111,7 +111,7 @@ def parsed(site):
 
 
 def test_it_builds_without_a_warning(site):
-    assert (site.parent / "log").read_text().strip() == ""
+    assert (site.parent / "log").read_text("utf-8").strip() == ""
     assert (site / "index.html").exists()
 
 

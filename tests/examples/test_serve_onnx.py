@@ -9,19 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples.test_estimator_examples import drawn
+
 for needed in ("xgboost", "onnx", "onnxruntime"):
     pytest.importorskip(needed)
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "serve_onnx.py"
 
 
-def run(*arguments: str) -> str:
+def run(folder: Path, *arguments: str) -> str:
     command = [sys.executable, str(EXAMPLE), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
-def test_both_processes_say_the_same():
-    text = run("--rows", "8000", "--trees", "20")
+def test_both_processes_say_the_same(tmp_path):
+    pytest.importorskip("matplotlib")
+    text = run(tmp_path, "--figure", "it.png", "--rows", "8000", "--trees", "20")
     difference = float(re.search(r"share of the probability: (\S+) ", text).group(1))
     assert difference < 1e-6
     assert "Labels that differ: 0 of 8,000." in text
@@ -29,3 +32,4 @@ def test_both_processes_say_the_same():
     assert abs(mean - rate) < 1e-5
     assert raw > 5 * mean
     assert text.count("  row ") == 5
+    assert drawn(tmp_path)

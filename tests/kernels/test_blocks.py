@@ -15,14 +15,19 @@ def test_derivatives_do_not_depend_on_layout_dtype_or_threads(loss, rng):
     weight = rng.uniform(0, 2, 70_000)
     raw32 = raw.astype(np.float32)
     g, h = loss.gradient_hessian(y.astype(np.float32), raw32, weight.astype(np.float32))
+    # float32 is right to 2e-5 for a gamma of 10, of the larger of the parts whose sum an exact Hessian is.
+    large = type(loss)(loss.gamma, loss.alpha, hessian="reweighted").gradient_hessian(y, raw32, weight)[1]
+    # So is the gradient of a smoothed label.
+    smoothing = getattr(loss, "label_smoothing", 0.0)
+    wide = 2e-5 if np.max(loss.gamma) > 5 else 2e-6
     variants = [
-        (y.astype("u1"), raw32, weight.astype("f4")),
-        (y.astype("i8"), np.asfortranarray(raw32), weight.astype("f4")),
-        (y.astype("f8")[::-1][::-1], np.repeat(raw32, 2, axis=0)[::2], weight.astype("f4")),
-        (y.astype(">f4"), raw32.astype(">f4"), weight.astype(">f4")),
-        (y.astype("f4"), raw32.astype("f8"), weight.astype("f4")),
+        (y.astype("u1"), raw32, weight.astype("f4"), 1e-6),
+        (y.astype("i8"), np.asfortranarray(raw32), weight.astype("f4"), 1e-6),
+        (y.astype("f8")[::-1][::-1], np.repeat(raw32, 2, axis=0)[::2], weight.astype("f4"), 1e-6),
+        (y.astype(">f4"), raw32.astype(">f4"), weight.astype(">f4"), wide),
+        (y.astype("f4"), raw32.astype("f8"), weight.astype("f4"), wide),
     ]
-    for labels, margins, weights in variants:
+    for labels, margins, weights, limit in variants:
         for n_jobs in (1, 3):
             same = type(loss)(loss.gamma, loss.alpha, hessian=loss.hessian, n_jobs=n_jobs)
             if hasattr(loss, "label_smoothing"):
@@ -31,8 +36,8 @@ def test_derivatives_do_not_depend_on_layout_dtype_or_threads(loss, rng):
             got = same.gradient_hessian(labels, margins, weights)
             for a, b in zip(got, (g, h), strict=True):
                 assert a.dtype == np.float32
-                # The order of float32 and float64 operations may differ in the last bits.
-                np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-37)
+                size = np.maximum(np.abs(b), large * loss.scale) if b is h else np.abs(b) + smoothing
+                assert (np.abs(a - b) <= limit * size + 1e-37).all()
 
 
 @pytest.mark.parametrize("layout", ["contiguous", "strided", "integers"])

@@ -1,11 +1,14 @@
 """Machine code on disk is never stale, a damaged file of it is made anew, and loops are vectorised."""
 
+import gc
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import textwrap
 import venv
 from pathlib import Path
 
@@ -14,9 +17,9 @@ import numba
 import numpy as np
 import pytest
 
-from focalboost._kernels import sigmoid, softmax
-from focalboost._kernels.compile import FAST_MATH, source_digest
-from focalboost._kernels.interface import kernel_bounds, kernel_table
+from focalboost._kernels import sigmoid, softmax, softmax_precise
+from focalboost._kernels.compile import FAST_MATH, kernel, source_digest
+from focalboost._kernels.interface import Parameters, kernel_bounds, kernel_table
 from tests.structure import PACKAGE
 
 GRADIENT = (
@@ -25,7 +28,7 @@ GRADIENT = (
 )
 
 
-FORMULA = "return scaled_weight * core, "
+FORMULA = "return weight * core, "
 
 
 def without_numba():
@@ -301,16 +304,98 @@ def test_the_loops_are_vectorised():
         sigmoid.sigmoid_hard: (x, y, None, table, bounds, *out),
         sigmoid.sigmoid_soft: (x, y, None, table, bounds, one, *out),
         softmax.softmax_hard: (z, y, None, table, bounds, one, z.copy(), z.copy()),
+        sigmoid.sigmoid_interleaved: (x, y, y, table[None], bounds, *out),
+    }
+    wide = Parameters(np.array([2.0, 2.0]), np.array([1.0, 1.0])).precise_table
+    x, wide_z = x.astype(np.float64), z.astype(np.float64)
+    in_float64 = {
+        sigmoid.sigmoid_hard: (x, y, None, wide, bounds, *out),
+        sigmoid.sigmoid_soft: (x, y, None, wide, bounds, one, *out),
+        softmax_precise.softmax_precise: (wide_z, y, None, wide, bounds, 1.0, z.copy(), z.copy()),
     }
 
     features = llvm.get_host_cpu_features()
     if not features.get("avx2"):
         pytest.skip("the register names below are those of AVX2")
-    for kernel, arguments in calls.items():
+    for compiled, arguments in [*calls.items(), *in_float64.items()]:
         # Numba does not show the machine code of a kernel that came from its cache: compile it anew.
-        fresh = numba.njit(error_model="numpy", fastmath=FAST_MATH, nogil=True)(kernel.py_func)
+        fresh = numba.njit(error_model="numpy", fastmath=FAST_MATH, nogil=True)(compiled.py_func)
         fresh(*arguments)
         for assembly in fresh.inspect_asm().values():
             wide = [line for line in assembly.splitlines() if "ymm" in line or "zmm" in line]
-            packed = [line for line in wide if "mulps" in line or "fmadd" in line]
+            packed = [line for line in wide if re.search(r"mulp[sd]|fmadd\w*p[sd]", line)]
             assert len(packed) > 20
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_collector_is_off_while_a_kernel_compiles_and_then_as_it_was(was_on):
+    seen = []
+
+    def function(x):
+        return x + 1
+
+    compiled = kernel(function)
+    inner = compiled._cache.load_overload
+    compiled._cache.load_overload = lambda *types: seen.append(gc.isenabled()) or inner(*types)
+    (gc.enable if was_on else gc.disable)()
+    try:
+        assert compiled(1.0) == 2.0
+        assert seen == [False]
+        assert gc.isenabled() is was_on
+        with pytest.raises(TypeError, match="missing"):
+            compiled.compile()
+        assert gc.isenabled() is was_on
+    finally:
+        gc.enable()
+
+
+def test_a_first_gradient_compiles_one_kernel_and_loads_no_more_than_it_needs():
+    """Of a booster on the CPU; labels are resolved without machine code."""
+    pytest.importorskip("xgboost")
+    code = """
+        import sys
+        import numpy as np
+        import xgboost as xgb
+        from focalboost import BinaryFocalLoss
+        from focalboost._kernels import rows, sigmoid
+        from focalboost.xgboost import train
+        X, y = np.arange(100.0)[:, None], np.arange(100) >= 90
+        loss = BinaryFocalLoss(2.0).for_labels(y)
+        compiled = lambda: [
+            name for name, kernel in vars(sigmoid).items() if getattr(kernel, "signatures", None)
+        ]
+        assert compiled() == [], compiled()
+        found = []
+        objective = lambda margins, data: found.append(compiled()) or loss(margins, data)
+        xgb.train({"nthread": 1}, xgb.DMatrix(X, y), 2, obj=objective, callbacks=[loss.start()])
+        assert found == [[], ["sigmoid_hard"]], found
+        assert len(sigmoid.sigmoid_hard.signatures) == 1
+        for name in ("focalboost._kernels.cuda", "numba.cuda"):
+            assert name not in sys.modules, name
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_call_compiles_the_functions_of_its_own_precision():
+    code = """
+        import tempfile, numba
+        from numba.core import event
+        numba.config.CACHE_DIR = tempfile.mkdtemp()
+        import numpy as np
+        from focalboost import BinaryFocalLoss
+        single, double = "fast_terms", "precise_terms"
+        for dtype, wanted, other in (("f4", single, double), ("f8", double, single)):
+            with event.install_recorder("numba:compile") as recorder:
+                BinaryFocalLoss(2.0).gradient_hessian([0.0, 1.0], np.zeros(2, dtype))
+            names = {found.data["dispatcher"].py_func.__name__ for _, found in recorder.buffer}
+            assert wanted in names, names
+            assert other not in names, names
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True, text=True, check=False, env=without_numba(),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr

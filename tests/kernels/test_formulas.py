@@ -35,6 +35,8 @@ def test_binary_against_mpmath(gamma, dtype, kind):
         gradient, hessian = loss.gradient_hessian(np.full(raw.size, y), raw)
         for x, g, h in zip(raw, gradient, hessian, strict=True):
             limit = 2e-6 if gamma <= 2 and abs(x) <= 10.1 else 2e-5
+            if dtype == "f8":
+                limit = 2e-7  # the rounding to float32, and where 1 - p has 24 bits left twice as much
             if abs(x) > 1e4:  # mpmath would need as many digits as the margin
                 assert abs(g) < 2e-38 or abs(g) == np.float32(alpha[y])
                 continue

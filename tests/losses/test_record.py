@@ -84,22 +84,25 @@ def test_a_newer_format_names_the_cure():
     "text",
     [
         "",
-        "no JSON",
         "[]",
-        "null",
-        "1",
         "{}",
         '{"loss": 1}',
         LOSS.to_json()[:-1],
         LOSS.to_json() + "}",
-        None,
-        b"{}",
     ],
 )
 def test_what_is_no_record_is_refused(text):
     with pytest.raises(
         ValueError, match=r"^the stored loss is .*, must be a record written by focalboost" + CURE
     ):
+        from_json(text)
+
+
+@pytest.mark.parametrize("text", ["no JSON", "null", "1", "model.txt", None, b"{}"])
+def test_what_is_something_else_is_told_where_a_record_is(text):
+    rule = r"^the stored loss is .*, must be a record written by focalboost\. "
+    cure = r"A record is booster\.attr.*, .* save the model again where it was trained\.$"
+    with pytest.raises(ValueError, match=rule + cure):
         from_json(text)
 
 

@@ -39,3 +39,14 @@ def test_for_labels_takes_columns_and_series():
 def test_labels_that_resolve_nothing_are_refused(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("cls", [BinaryFocalLoss, MulticlassFocalLoss, MultilabelFocalLoss])
+def test_labels_and_weights_count_as_the_boosters_round_them(cls, rng):
+    """Their own start is of float32 labels and weights: so must ours be, to give their model at gamma 0."""
+    weight = rng.uniform(0.1, 3.0, 500)
+    shape = (500, 2) if cls is MultilabelFocalLoss else 500
+    y = rng.integers(0, 3, 500) if cls is MulticlassFocalLoss else rng.uniform(0.0, 1.0, shape)
+    found = cls(2.0, alpha="balanced").for_labels(y, weight)
+    assert found == cls(2.0, alpha="balanced").for_labels(y.astype("f4"), weight.astype("f4"))
+    assert (weight != weight.astype("f4")).any()

@@ -89,6 +89,45 @@ NUMBERED = {
 }
 
 
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("booster", MAKERS)
+def test_boosters_that_stopped_early_end_where_their_own_predict_does(booster, task):
+    """XGBoost's predict takes the rounds after the best one too, LightGBM's does not."""
+    y, loss = NUMBERED[task], LOSSES[task]
+    params = {"max_depth": 3, "learning_rate": 0.9} | ({"num_class": 3} if task != "binary" else {})
+    if booster == "xgboost":
+        if task == "multilabel":
+            params.pop("num_class")
+        valid = xgb.DMatrix(Data.X[700:], y[700:])
+        model = focalboost.xgboost.train(
+            loss, {**params, "nthread": 1}, xgb.DMatrix(Data.X[:700], y[:700]), 60,
+            evals=[(valid, "valid")], early_stopping_rounds=3, verbose_eval=False,
+        )  # fmt: skip
+        best = model.best_iteration + 1
+        assert best < model.num_boosted_rounds()
+        record = focalboost.xgboost.stored_loss(model)
+        cases = [(one, one.predict(xgb.DMatrix(Data.X), output_margin=True)) for one in (model, model[:best])]
+        of_best = model.predict(xgb.DMatrix(Data.X), output_margin=True, iteration_range=(0, best))
+        np.testing.assert_array_equal(cases[1][1], of_best)
+        assert np.abs(cases[0][1] - of_best).max() > 0.01  # the later rounds matter
+    else:
+        labels = focalboost.lightgbm.pack_labels(y) if task == "multilabel" else y
+        rows = lgb.Dataset(Data.X[:700], labels[:700])
+        model = focalboost.lightgbm.train(
+            loss, {**params, "num_threads": 1, "verbosity": -1}, rows, 60,
+            valid_sets=[rows.create_valid(Data.X[700:], labels[700:])],
+            callbacks=[lgb.early_stopping(3, verbose=False)],
+        )  # fmt: skip
+        assert model.best_iteration < 60
+        record = focalboost.lightgbm.stored_loss(model)
+        cases = [(model, model.predict(Data.X, raw_score=True))]
+    for one, margins in cases:
+        found = run(to_onnx(one), Data.X)[1]
+        np.testing.assert_allclose(
+            found[:, 1] if task == "binary" else found, record.posterior(margins), rtol=2e-6
+        )
+
+
 def trained(booster, task, n_rounds=15):
     """A booster of `train`, and its margins."""
     y, params = NUMBERED[task], {"max_depth": 3, "num_threads": 1, "nthread": 1}
