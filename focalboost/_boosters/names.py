@@ -17,6 +17,8 @@ import numpy as np
 from focalboost._boosters.caller import Library
 from focalboost._validation import show
 
+FOCAL_LOSS = "focal_loss"  # the metric of the losses themselves
+
 # What XGBoost takes and no configuration lists.
 _OF_XGBOOST = {"eval_metric", "verbosity", "validate_parameters", "nthread", "seed", "updater", "device"} | {
     "use_rmm"
@@ -119,3 +121,16 @@ def refuse_unknown(
         raise ValueError(
             f"{name}{value} is no parameter of {owner}, must be one: it would be ignored. {cure}"
         )
+
+
+def metrics_of_user(found: Any) -> list[Any]:
+    """What a metric of the user's gives, as a list; refused under the name of the loss's own metric."""
+    values = found if isinstance(found, list) else [found]
+    for value in values:
+        if isinstance(value, tuple) and value and value[0] == FOCAL_LOSS:
+            raise ValueError(
+                f"a metric is named {FOCAL_LOSS!r}, must have another name: the loss's own metric has it, "
+                "and the two would be mixed. Rename yours, or leave it out: the focal loss is evaluated without "
+                "being asked for."
+            )
+    return values

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 import lightgbm
 import numpy as np
 
 from focalboost._boosters.lightgbm import LAMBDA_OF_SEVERAL, Start, refuse_both_starts
-from focalboost._boosters.names import lightgbm_aliases
+from focalboost._boosters.names import lightgbm_aliases, metrics_of_user
 from focalboost._boosters.packed import PackedLabels
 from focalboost._boosters.parameters import check_metrics
 from focalboost._typing import Array
@@ -222,9 +223,20 @@ def own_params(loss: FocalLoss, params: Mapping[str, Any], asked: FocalLoss) -> 
 
 
 def _listed(feval: Any) -> list[Any]:
+    """The user's metrics, which may not have the name of ours."""
     if feval is None:
         return []
-    return list(feval) if isinstance(feval, list | tuple) else [feval]
+    return [_named_apart(one) for one in (feval if isinstance(feval, list | tuple) else [feval])]
+
+
+def _named_apart(metric: Any) -> Any:
+    @wraps(metric)
+    def checked(scores: Array, data: Any) -> Any:
+        found = metric(scores, data)
+        metrics_of_user(found)
+        return found
+
+    return checked
 
 
 def resolved(loss: FocalLoss, train_set: lightgbm.Dataset) -> FocalLoss:

@@ -11,7 +11,7 @@ from lightgbm import LGBMModel
 from sklearn.utils.class_weight import compute_sample_weight
 
 from focalboost._boosters.lightgbm import LAMBDA_OF_SEVERAL
-from focalboost._boosters.names import lightgbm_aliases
+from focalboost._boosters.names import lightgbm_aliases, metrics_of_user
 from focalboost._boosters.packed import PackedLabels, pack_labels
 from focalboost._classifier.estimator import pairs, predicted, split_metrics
 from focalboost._classifier.parameters import check_weight
@@ -194,7 +194,7 @@ def all_metrics(
             seen = predicted(loss.of_kept_rows(), target, probability, y_pred)
             for function, n in zip(functions, n_arguments, strict=True):
                 result = function(labels, seen, weight) if n > 2 else function(labels, seen)
-                values += result if isinstance(result, list) else [result]
+                values += metrics_of_user(result)
         return values
 
     return metrics

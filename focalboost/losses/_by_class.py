@@ -29,6 +29,14 @@ def in_order(name: str, value: Any, n: int | None, unit: str = "class") -> Any:
     size = n if n is not None else max([1 if unit == "label" else 2, *(int(key) + 1 for key in numbers)])
     rule = f"must have the keys 0 to {size - 1}, one for each {unit}"
     for key in value:
+        if unit == "class" and not numbers:
+            # Of the names of classes, which a loss does not know.
+            last = (n if n is not None else max(size, len(value))) - 1
+            raise ValueError(
+                f"{name} has the key {_validation.show(key)}, must have the keys 0 to {last}, one for each "
+                f"{unit}: a loss knows the numbers of the labels only. Use those numbers, or "
+                "FocalXGBClassifier and FocalLGBMClassifier, whose focal_alpha and focal_gamma take names of classes."
+            )
         if key not in numbers or not 0 <= key < size:
             raise ValueError(f"{name} has the key {_validation.show(key)}, {rule}. Take it out.")
     for k in range(size):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from focalboost._boosters.call import read_call
+from focalboost._boosters.names import metrics_of_user
 from focalboost._classifier.estimator import predicted, takes
 from focalboost._classifier.target import Target
 from focalboost._typing import Array
@@ -25,7 +26,8 @@ def all_metrics(
             weight = {} if call.sample_weight is None else {"sample_weight": call.sample_weight}
             for function in functions:
                 options = weight if takes(function, "sample_weight") else {}
-                values.append((function.__name__, float(function(call.y_true, seen, **options))))
+                value = function.__name__, float(function(call.y_true, seen, **options))
+                values += metrics_of_user(value)
         # The last metric is the one that early stopping follows.
         return [*values, loss.metric(margins, data)]
 

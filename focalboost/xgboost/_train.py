@@ -13,7 +13,7 @@ from xgboost.callback import TrainingCallback
 from focalboost._boosters.call import shaped_like
 from focalboost._boosters.configuration import ATTRIBUTE
 from focalboost._boosters.continuing import go_on, no_record
-from focalboost._boosters.names import refuse_unknown
+from focalboost._boosters.names import metrics_of_user, refuse_unknown
 from focalboost._typing import Array
 from focalboost._validation import show
 from focalboost.losses._base import FocalLoss
@@ -299,7 +299,6 @@ def with_focal(loss: FocalLoss, custom_metric: Metric | None) -> Metric:
         return loss.metric
 
     def metrics(margins: Array, data: xgboost.DMatrix) -> list[tuple[str, float]]:
-        found = custom_metric(margins, data)
-        return [*(found if isinstance(found, list) else [found]), loss.metric(margins, data)]
+        return [*metrics_of_user(custom_metric(margins, data)), loss.metric(margins, data)]
 
     return metrics

@@ -223,3 +223,34 @@ def test_a_smoothed_loss_says_its_smoothed_rate(way):
     assert loss.posterior(x_margins(booster, X1)).mean() == pytest.approx(Y1.mean(), rel=1e-6)
     p = loss.with_shift(None).posterior(x_margins(booster, X1))
     assert p.mean() == pytest.approx(Y1.mean() + 0.1 * (0.5 - Y1.mean()), abs=0.02)
+
+
+@pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")  # LightGBM 4.6 has no other
+def test_a_metric_with_the_name_of_the_losss_own_is_refused():
+    """In the history and in early stopping the two would be one."""
+
+    def focal_loss(*_):  # as pasted metrics are called
+        return "focal_loss", 1.0, False
+
+    def of_classifier(y_true, y_pred):
+        return 1.0
+
+    of_classifier.__name__ = "focal_loss"
+    text = r"a metric is named 'focal_loss', must have another name: .*Rename yours, or leave it out"
+    with pytest.raises(ValueError, match=text):
+        flgb.train(GAMMA, L_PARAMS, dataset(X1, Y1), 2, valid_sets=[dataset(X2, Y2)], feval=focal_loss)
+    with pytest.raises(ValueError, match=text):
+        flgb.cv(GAMMA, L_PARAMS, dataset(X1, Y1), 2, nfold=2, feval=[focal_loss])
+    d1, d2 = dmatrix(X1, Y1), dmatrix(X2, Y2)
+    with pytest.raises(ValueError, match=text):
+        fxgb.train(GAMMA, {}, d1, 2, evals=[(d2, "v")], custom_metric=lambda *_: ("focal_loss", 1.0))
+    with pytest.raises(ValueError, match=text):
+        fxgb.cv(GAMMA, {}, d1, 2, nfold=2, custom_metric=lambda *_: [("focal_loss", 1.0)])
+    with pytest.raises(ValueError, match=text):
+        fxgb.FocalXGBClassifier(n_estimators=2, eval_metric=of_classifier).fit(
+            X1, Y1, eval_set=[(X2, Y2)], verbose=False
+        )
+    with pytest.raises(ValueError, match=text):
+        flgb.FocalLGBMClassifier(n_estimators=2, verbosity=-1).fit(
+            X1, Y1, eval_set=[(X2, Y2)], eval_metric=lambda *_: ("focal_loss", 1.0, False)
+        )

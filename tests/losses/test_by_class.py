@@ -105,3 +105,9 @@ def test_a_series_is_the_dict_of_its_index():
     assert MultilabelFocalLoss(pd.Series({1: 0.0, 0: 2.0})) == MultilabelFocalLoss((2.0, 0.0))
     with pytest.raises(ValueError, match=r"alpha has the key 'fraud', must have the keys 0 to 1"):
         BinaryFocalLoss(alpha=pd.Series({"fraud": 9.0, "good": 1.0}))
+
+
+def test_names_of_classes_are_told_who_knows_them():
+    text = r"^alpha has the key 'fraud', must have the keys 0 to 2, .*Use those numbers, or FocalXGBClassifier and"
+    with pytest.raises(ValueError, match=text):
+        MulticlassFocalLoss(2.0, alpha={"fraud": 5, "good": 1, "suspicious": 2})
