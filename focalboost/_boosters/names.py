@@ -130,7 +130,7 @@ def metrics_of_user(found: Any) -> list[Any]:
         if isinstance(value, tuple) and value and value[0] == FOCAL_LOSS:
             raise ValueError(
                 f"a metric is named {FOCAL_LOSS!r}, must have another name: the loss's own metric has it, "
-                "and the two would be mixed. Rename yours, or leave it out: the focal loss is evaluated without "
-                "being asked for."
+                "and the two would be mixed. Rename yours, or leave it out: the focal loss is evaluated "
+                "without being asked for."
             )
     return values

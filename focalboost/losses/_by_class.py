@@ -35,7 +35,8 @@ def in_order(name: str, value: Any, n: int | None, unit: str = "class") -> Any:
             raise ValueError(
                 f"{name} has the key {_validation.show(key)}, must have the keys 0 to {last}, one for each "
                 f"{unit}: a loss knows the numbers of the labels only. Use those numbers, or "
-                "FocalXGBClassifier and FocalLGBMClassifier, whose focal_alpha and focal_gamma take names of classes."
+                "FocalXGBClassifier and FocalLGBMClassifier, whose focal_alpha and focal_gamma take names "
+                "of classes."
             )
         if key not in numbers or not 0 <= key < size:
             raise ValueError(f"{name} has the key {_validation.show(key)}, {rule}. Take it out.")
