@@ -101,7 +101,8 @@ def test_two_workers_train_the_model_of_one_machine(table, label, loss, weighted
     weight = Data.frame["weight"].to_numpy() if weighted else None
     expected = loss.for_labels(Data.frame[label], weight)
     loss = loss.for_labels(counts[label], counts["total"])
-    assert loss.intercept == pytest.approx(expected.intercept, rel=1e-12)
+    # Weights count as float32, and so do sums of them.
+    assert loss.intercept == pytest.approx(expected.intercept, rel=1e-7)
     model = fit(table, loss, label, **({"weight_col": "weight"} if weighted else {}))
     booster = model.get_booster()
     assert stored_loss(booster).with_shift(None) == loss
