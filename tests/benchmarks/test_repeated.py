@@ -191,3 +191,39 @@ def test_links_into_the_benchmarks():
     assert set(links) <= headings
     for path in re.findall(r"\]\((results/[^)]+|\.\./docs/[^)]+)\)", BENCHMARKS):
         assert (Path(FOLDER) / path).is_file(), path
+
+
+def table_after(part, title):
+    return rows_of(part.split(title)[1].split("\n\n")[1])
+
+
+def test_what_tuning_and_rounds_of_xgboost_cost():
+    """The sentences of benchmarks/README.md and docs/tuning.md beside the tables under them."""
+    part = section(BENCHMARKS, "Tuning")
+    told, page = flat(part), flat(section(text(DOCS / "tuning.md"), "What it costs"))
+    found = {}
+    for rows in ("30000", "300000"):
+        for booster in ("xgboost", "lightgbm"):
+            table = {row[0]: row for row in table_after(part, f"\n{booster}: {rows} x 30, ")}
+            for name in set(table) & {"both", "by score"}:
+                found[booster, rows, name] = [float(table[name][k]) for k in (4, 3)]  # textbook, rebuilt
+    few, score = ([found[b, "30000", name] for b in ("xgboost", "lightgbm")] for name in ("both", "by score"))
+    many = [found[b, "300000", "both"] for b in ("xgboost", "lightgbm")]
+    assert "{:.1f} and {:.1f} times (XGBoost), {:.1f} and {:.1f} times".format(*few[0], *few[1]) in told
+    assert f"{score[0][0]:.1f} and {score[1][0]:.1f} times that loop" in told
+    assert "{:.1f} and {:.1f} times with 8 trials, LightGBM".format(*many[0]) in told
+    assert f"{few[0][1]:.1f} times (XGBoost) and {few[1][1]:.1f} times (LightGBM) the trials" in page
+    assert f"{few[0][0]:.1f} and {few[1][0]:.1f} times those of the loop" in page
+    assert f"{many[0][0]:.1f} and {many[1][0]:.1f} times." in page
+
+    part = section(BENCHMARKS, "Training")
+    rounds = [
+        row
+        for rows in (50_000, 240_000, 1_000_000)
+        for row in table_after(part, f"\nxgboost, binary, depth 6: {rows} rows of 30, ")
+        if row[0] in ("gamma 0", "gamma 2")
+    ]
+    assert len(rounds) == 6
+    for column, words in ((2, "{} to {} binary"), (4, "it is at {} to {}, where 1.03 was wanted")):
+        values = [float(row[column]) for row in rounds]
+        assert words.format(f"{min(values):.2f}", f"{max(values):.2f}") in flat(part)
